@@ -1,0 +1,1 @@
+"""rnnkit: recurrent networks from scratch on arrays."""
