@@ -1,0 +1,179 @@
+"""The time loop and its adjoint, once for all cells, on NumPy arrays (and on any that dispatch like them).
+
+Forward, for t = 0 .. T-1:      u_t = (m * h_{t-1}) U + b_h        state_t, kept_t = step(x_t W + b, u_t, state_{t-1})
+Backward, for t = T-1 .. 0:     dx_t, du_t, dstate_{t-1} = adjoint(kept_t, state_{t-1}, state_t, dstate_t)
+                                dh_{t-1} += m * (du_t U^T)
+
+The products with W stand outside the loop, and so do all gradients of weights: each is one product over all steps.
+A masked row holds its state by selection, and passes its gradient by selection: 0 * NaN is NaN, a choice is not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..contract import Cell, Gradients, Tape, check_call
+from ..types import Array
+from .functions import Arrays
+from .plan import Plan, Products, adjoint_on_arrays, plan_of, recurrent_columns, vector_leaves
+
+__all__ = ["backward", "forward", "operands"]
+
+
+def forward(
+    cell: Cell,
+    weights: dict[str, Array],
+    x: Array,
+    state0: dict[str, Array],
+    *,
+    mask: Array | None = None,
+    drop: Array | None = None,
+) -> tuple[Array, dict[str, Array], Tape]:
+    """Runs the cell over all steps; see `contract` for shapes. Returns h (T, B, H), the last state, and the tape.
+
+    Arrays are float32 or float64, all alike (or complex128, for a complex step). Raises ValueError where shapes do not
+    belong together.
+    """
+    check_call(cell, weights, x, state0, mask, drop)
+    plan = plan_of(cell)
+    T, B, features = x.shape
+    H, G = weights["U"].shape[0], len(cell.gates)
+    if mask is not None:
+        x = np.where(mask[:, :, None], x, 0).astype(x.dtype, copy=False)  # what stands in padding, NaN too, never enters
+    x_pre = x.reshape(T * B, features) @ weights["W"]
+    if plan.bias_on_x and "b" in weights:
+        x_pre += weights["b"]
+    x_pre = x_pre.reshape(T, B, G, H)
+    states = {name: np.empty_like(x_pre, shape=(T + 1, B, H)) for name in cell.state}
+    for name in cell.state:
+        states[name][0] = state0[name]
+    kept: dict[str, Array] = {}
+    F, leaves = Products(cell, weights["U"], drop), vector_leaves(cell, weights)
+    U, bh = recurrent_columns(cell, plan, weights)
+    for t in range(T):
+        for k, q in enumerate(cell.gates):
+            leaves[f"x.{q}"] = x_pre[t, :, k]
+        if plan.met:
+            h = states["h"][t]
+            u = (h if drop is None else h * drop) @ U
+            if bh is not None:
+                u += bh
+            u = u.reshape(B, len(plan.met), H)
+            for k, q in enumerate(plan.met):
+                leaves[f"u.{q}"] = u[:, k]
+        for name in cell.state:
+            leaves[f"s.{name}"] = states[name][t]
+        out = plan.step(F, leaves)
+        for name in cell.state:
+            new = out[f"n.{name}"]
+            states[name][t + 1] = new if mask is None else np.where(mask[t][:, None], new, states[name][t])
+        for name in plan.kept:
+            value = out[f"k.{name}"]
+            if name not in kept:
+                kept[name] = np.empty_like(value, shape=(T, *value.shape))
+            kept[name][t] = value
+    tape = Tape(cell, weights, x, mask, drop, states, kept)
+    return states["h"][1:], {name: states[name][T] for name in cell.state}, tape
+
+
+def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> Gradients:
+    """Backpropagation through time.
+
+    dh      (T, B, H), dL/dh_t for what the recurrence emitted
+    dstate  by name, (B, H), dL/d(last state) beside what dh says; zeros where it is not given
+    returns every gradient there is, see `Gradients`
+    raises  ValueError where shapes do not belong together
+    """
+    cell, weights, x, mask, drop = tape.cell, tape.weights, tape.x, tape.mask, tape.drop
+    plan = plan_of(cell)
+    T, B, features = x.shape
+    H, G = weights["U"].shape[0], len(cell.gates)
+    states = _cotangents(tape, dh, dstate)
+    x_grad = np.empty_like(x, shape=(T, B, G, H))
+    u_grad = x_grad if plan.one_sum else np.empty_like(x_grad)
+    vectors = {name: np.zeros_like(x, shape=(T, G, H)) for name in cell.gate_vectors if name in weights}
+    vectors |= {name: np.zeros_like(x, shape=(T, 1, H)) for name in cell.unit_vectors}
+    p = vector_leaves(cell, weights)
+    adjoint = adjoint_on_arrays(cell, plan, Products(cell, weights["U"], drop), p)
+    UT = recurrent_columns(cell, plan, weights)[0].T
+    met = [cell.gates.index(q) for q in plan.met]
+    everything = len(met) == G
+    for t in reversed(range(T)):
+        states["h"][t + 1] += dh[t]
+        old, new, d = ({k: v[t + s] for k, v in part.items()} for part, s in ((tape.states, 0), (tape.states, 1), (states, 1)))
+        grads = adjoint({name: v[t] for name, v in tape.kept.items()}, old, new, d)
+        live = None if mask is None else mask[t][:, None]
+        for k, q in enumerate(cell.gates):
+            x_grad[t, :, k] = _select(live, grads[f"x.{q}"])
+            if not plan.one_sum:
+                u_grad[t, :, k] = _select(live, grads[f"u.{q}"])
+        for name in cell.state:
+            owed = grads[f"s.{name}"]
+            if name == "h" and met:
+                through_u = (u_grad[t] if everything else u_grad[t][:, met]).reshape(B, -1) @ UT
+                owed = owed + (through_u if drop is None else through_u * drop)
+            states[name][t] = owed if live is None else np.where(live, owed, d[name])
+        for name, share in vectors.items():
+            for k, q in enumerate(cell.gates if name in cell.gate_vectors else ("",)):
+                share[t, k] = _select(live, grads[f"p.{name}.{q}" if q else f"p.{name}"]).sum(axis=0)
+    dW, dU = _weight_products(tape, plan, x_grad, u_grad)
+    x_grad, u_grad = x_grad.reshape(T, B, G * H), u_grad.reshape(T, B, G * H)
+    gradients = {"W": dW, "U": dU, "b": x_grad.sum(axis=(0, 1)), "b_h": u_grad.sum(axis=(0, 1))}
+    gradients |= {name: share.sum(axis=0).reshape(-1) for name, share in vectors.items()}
+    return Gradients(
+        weights={name: gradients[name] for name in weights},
+        x=(x_grad.reshape(T * B, G * H) @ weights["W"].T).reshape(x.shape),
+        state0={name: v[0] for name, v in states.items()},
+        states=states,
+        x_pre=x_grad,
+        u_pre=u_grad,
+        vectors={name: share.reshape(T, -1) for name, share in vectors.items()},
+    )
+
+
+def operands(tape: Tape) -> dict[str, Array]:
+    """What met each gate's columns of U, at every step: m * h_{t-1}, or m * v_t where the gate has an inner product.
+
+    By gate, (T, B, H): the part of step t in dU_q is operand_t^T u_pre_t,q.
+    """
+    cell, plan, drop = tape.cell, plan_of(tape.cell), tape.drop
+    before = {name: v[:-1] for name, v in tape.states.items()}
+    met = dict.fromkeys(cell.gates, before["h"])
+    if plan.operands.leaves:
+        leaves: dict[str, Any] = {f"s.{k}": v for k, v in before.items()}
+        leaves |= {f"n.{k}": v[1:] for k, v in tape.states.items()} | {f"k.{k}": v for k, v in tape.kept.items()}
+        met |= plan.operands(Arrays(), leaves | vector_leaves(cell, tape.weights))
+    if drop is None:
+        return met
+    masked = {id(v): v * drop for v in {id(v): v for v in met.values()}.values()}
+    return {q: masked[id(v)] for q, v in met.items()}
+
+
+def _weight_products(tape: Tape, plan: Plan, x_grad: Array, u_grad: Array) -> tuple[Array, Array]:
+    """dW = sum_t x_t^T dx_t and dU = sum_t operand_t^T du_t, each as one product over all steps and rows."""
+    T, B, G, H = x_grad.shape
+    dW = tape.x.reshape(T * B, -1).T @ x_grad.reshape(T * B, G * H)
+    met = operands(tape)
+    if len({id(v) for v in met.values()}) == 1:
+        return dW, met[tape.cell.gates[0]].reshape(T * B, H).T @ u_grad.reshape(T * B, G * H)
+    blocks = [met[q].reshape(T * B, H).T @ u_grad[:, :, k].reshape(T * B, H) for k, q in enumerate(tape.cell.gates)]
+    return dW, np.concatenate(blocks, axis=1)
+
+
+def _cotangents(tape: Tape, dh: Array, dstate: dict[str, Array] | None) -> dict[str, Array]:
+    """Room for dL/dstate_t, (T+1, B, H) by name, with what is owed to the last state already in it."""
+    cell, shape = tape.cell, tape.states["h"].shape
+    if dh.shape != (shape[0] - 1, *shape[1:]):
+        raise ValueError(f"{cell.name}: dh is (T, B, H) = {(shape[0] - 1, *shape[1:])}, as h; got {dh.shape}")
+    states = {name: np.zeros_like(tape.x, shape=shape) for name in cell.state}
+    for name, last in (dstate or {}).items():
+        if name not in states or last.shape != shape[1:]:
+            raise ValueError(f"{cell.name}: dstate is a dict of {' and '.join(states)}, {shape[1:]} each; got {name!r} {last.shape}")
+        states[name][-1] = last
+    return states
+
+
+def _select(live: Array | None, value: Any) -> Any:
+    return value if live is None else np.where(live, value, 0)
