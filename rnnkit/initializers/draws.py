@@ -1,0 +1,112 @@
+"""Initializers that do not look at the shape: constants and plain random numbers."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+from rnnkit_kernels.types import Array
+
+__all__ = ["Constant", "Drawn", "Initializer", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "Zeros"]
+
+
+class Initializer(Protocol):
+    """What a layer asks of an initializer; any callable that answers this is one."""
+
+    def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Drawn(ABC):
+    """An initializer that draws in float64, whatever the dtype asked for; a subclass says how."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """A new float64 array of that shape."""
+
+    def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array:
+        """A new array of that shape and dtype; the same generator state gives the same numbers in every dtype."""
+        return self.draw(rng, tuple(shape)).astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Zeros(Drawn):
+    """0 everywhere."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Ones(Drawn):
+    """1 everywhere."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.ones(shape)
+
+
+@dataclass(frozen=True)
+class Constant(Drawn):
+    """`value` everywhere; default 0."""
+
+    value: float = 0.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.full(shape, self.value, np.float64)
+
+
+@dataclass(frozen=True)
+class RandomUniform(Drawn):
+    """Uniform in [minval, maxval), by default [-0.05, 0.05).
+
+    Raises ValueError unless minval <= maxval, both finite.
+    """
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.minval <= self.maxval < math.inf:
+            raise ValueError(
+                f"minval is {self.minval} and maxval {self.maxval}, expected finite numbers in this order."
+            )
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+@dataclass(frozen=True)
+class RandomNormal(Drawn):
+    """Normal, by default of mean 0 and standard deviation 0.05.
+
+    Raises ValueError unless mean and stddev are finite and stddev >= 0.
+    """
+
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.mean) and 0 <= self.stddev < math.inf):
+            raise ValueError(f"mean is {self.mean} and stddev {self.stddev}, expected finite numbers and stddev >= 0.")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return self.mean + self.stddev * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(RandomNormal):
+    """`RandomNormal` whose numbers beyond two `stddev` from `mean` are drawn again.
+
+    `stddev` is that before the cut; what comes out deviates by 0.88 of it.
+    """
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        z = rng.standard_normal(shape)
+        while (outside := np.abs(z) > 2).any():
+            z = np.where(outside, rng.standard_normal(shape), z)
+        return self.mean + self.stddev * z

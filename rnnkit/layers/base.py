@@ -1,0 +1,77 @@
+"""What every layer is: frozen configuration, and a function that returns the way back.
+
+    layer.init(rng, shape, dtype) -> (params, shape)
+    layer(params, x, ctx)         -> (y, pullback)
+    pullback(dy)                  -> (dparams, dx)
+
+A shape stands for a batch: (None, 24, 1), None where a size is free. Nothing is remembered between calls; what the way
+back needs lives in the pullback, so a layer can be used twice, chunked, inspected and gone back through again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnkit_kernels.types import Array
+
+from ..context import DETERMINISTIC, Context
+
+__all__ = ["Layer", "Params", "Pullback", "Shape", "feature_count"]
+
+Params = dict[str, Array]
+Shape = tuple[int | None, ...]
+Pullback = Callable[[Any], tuple[Params, Any]]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The base of all layers: no parameters, any input.
+
+    input_shape  the shape of one sample, (24, 1) or (None, 1), on the first layer of a model: builds it at once, as in Keras
+    name         how the layer is called in summaries and messages; its class and place where none is given
+    """
+
+    _: KW_ONLY
+    input_shape: tuple[int | None, ...] | None = None
+    name: str | None = None
+
+    # How many axes the input has, the batch included; None where any number will do.
+    rank: ClassVar[int | None] = None
+
+    def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
+        """Draws parameters for inputs of that shape; returns them and the shape of the output."""
+        return {}, shape
+
+    def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
+
+    def next_mask(self, mask: Array | None) -> Array | None:
+        """The mask that holds for the output: the same where the layer keeps the steps, None where it ends time."""
+        return mask
+
+    def to_list(self, params: Params) -> list[Array]:
+        """The parameters as Keras lists them."""
+        return list(params.values())
+
+    def from_list(self, arrays: list[Array], like: Params) -> Params:
+        """The inverse of `to_list`; `like` has the names."""
+        return dict(zip(like, arrays, strict=True))
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+
+def feature_count(layer: str, shape: Shape, rank: int | None = None) -> int:
+    """The size of the last axis; refuses, in a sentence, a shape that has none or too few axes."""
+    if rank is not None and len(shape) not in (rank, rank - 1):
+        axes = {2: "(batch, features)", 3: "(batch, time, features)"}[rank]
+        hint = "; add the feature axis with x[..., None]" if len(shape) < rank else ""
+        raise ValueError(f"{layer} takes {axes}; got shape {shape}{hint}")
+    if not shape or shape[-1] is None:
+        raise ValueError(f"{layer} needs to know the size of the last axis, the features; got shape {shape}")
+    return shape[-1]

@@ -1,0 +1,148 @@
+"""Dense, Dropout, Activation and Input."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnkit_kernels import activations
+from rnnkit_kernels.replay import back
+from rnnkit_kernels.textbook.functions import Arrays
+from rnnkit_kernels.types import Array
+
+from .. import initializers
+from ..context import DETERMINISTIC, Context
+from .base import Layer, Params, Pullback, Shape, feature_count
+
+__all__ = ["Activation", "Dense", "Dropout", "Input"]
+
+_F = Arrays()
+
+
+def activate(activation: Any, a: Array) -> tuple[Array, Any]:
+    """f(a), and the pullback dy -> dy f'(a)."""
+    if activation is None or activation == "linear":
+        return a, lambda dy: dy
+    with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
+        y = activations.expand(activation, _F, a)
+
+    def pullback(dy: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return back(_F, activation, y, a, dy)
+
+    return y, pullback
+
+
+@dataclass(frozen=True)
+class Input(Layer):
+    """The shape of one sample, first in a model: `Input((24, 1))` for 24 steps of 1 feature, `Input((None, 1))` for any.
+
+    As in Keras it is no layer of the model: `model.layers` begins with what follows.
+    """
+
+    shape: tuple[int | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.shape or any(n is not None and (not isinstance(n, int) or n < 1) for n in self.shape):
+            raise ValueError(f"Input takes the shape of one sample, such as (24, 1) or (None, 1); got {self.shape!r}")
+
+    def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
+        return x, lambda dy: ({}, dy)
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """y = f(x W + b), over the last axis: at every step alike where there are steps.
+
+    x (..., F) -> y (..., units). Weights [W (F, units), b (units,)]; W Glorot uniform, b zeros, as in Keras.
+    """
+
+    units: int
+    activation: Any = None
+    use_bias: bool = True
+    _: KW_ONLY
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+
+    def __post_init__(self) -> None:
+        check_units("Dense", self.units)
+        activations.check(self.activation)
+
+    def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
+        features = feature_count("Dense", shape)
+        params = {"W": initializers.get(self.kernel_initializer)(rng, (features, self.units), dtype)}
+        if self.use_bias:
+            params["b"] = initializers.get(self.bias_initializer)(rng, (self.units,), dtype)
+        return params, (*shape[:-1], self.units)
+
+    def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
+        W, b = params["W"], params.get("b")
+        if x.shape[-1] != W.shape[0]:
+            raise ValueError(f"Dense was built for {W.shape[0]} features; got x of shape {x.shape}")
+        flat = x.reshape(-1, W.shape[0])  # one product, whatever stands before the features
+        a = flat @ W
+        if b is not None:
+            a += b
+        y, through = activate(self.activation, a)
+
+        def pullback(dy: Array) -> tuple[Params, Array]:
+            da = through(dy.reshape(a.shape))
+            dparams = {"W": flat.T @ da}
+            if b is not None:
+                dparams["b"] = da.sum(axis=0)
+            return dparams, (da @ W.T).reshape(x.shape)
+
+        return y.reshape(*x.shape[:-1], W.shape[1]), pullback
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """An activation by itself: a name, or an object with a value and a derivative. x, y: any shape."""
+
+    activation: Any = None
+
+    def __post_init__(self) -> None:
+        activations.check(self.activation)
+
+    def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
+        y, through = activate(self.activation, x)
+        return y, lambda dy: ({}, through(dy))
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Sets a share `rate` of x to zero and scales the rest by 1 / (1 - rate).
+
+    x, y: any shape. Without `ctx.rng` the layer is the identity. Raises ValueError unless 0 <= rate < 1.
+    Source: Srivastava et al. 2014, JMLR 15, section 4, with the scale moved from prediction to training.
+    """
+
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_rate("rate", self.rate)
+
+    def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
+        if ctx.rng is None or self.rate == 0:
+            return x, lambda dy: ({}, dy)
+        scale = dropout_scale(self.rate, x.shape, x, ctx)
+        return x * scale, lambda dy: ({}, dy * scale)
+
+
+def dropout_scale(rate: float, shape: tuple[int, ...], like: Array, ctx: Context) -> Array:
+    """0 for a share `rate`, 1 / (1 - rate) for the rest, drawn from `ctx.rng`."""
+    assert ctx.rng is not None
+    keep = ctx.kernels.random(ctx.rng, shape, np.float64) >= rate
+    return keep / like.dtype.type(1 - rate)
+
+
+def check_units(layer: str, units: Any) -> None:
+    if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
+        raise ValueError(f"{layer}: units is a whole number from 1 up, got {units!r}")
+
+
+def check_rate(name: str, rate: Any) -> None:
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
+        raise ValueError(f"{name} is the share dropped, in [0, 1); got {rate!r}")

@@ -1,0 +1,205 @@
+"""Metrics against Keras 3.15.1 (torch backend, all in float64), over batches, and at the border.
+
+At the end: arrays of another library all along a training step, through loss, metric and optimizer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnkit import losses, metrics, trees
+from rnnkit.optimizers import SGD, AdamW, RMSprop
+
+Y = np.array([((5 * k) % 13 - 6) / 4 for k in range(12)]).reshape(2, 3, 2)
+TARGET = np.array([((3 * k) % 7 - 3) / 4 for k in range(12)]).reshape(2, 3, 2)
+GIVEN = {
+    "steps": np.array([[0.5, 2.0, 0.0], [1.0, 4.0, 0.25]]),
+    "samples": np.array([0.5, 3.0]),
+    "mask": np.array([[True, True, False], [False, True, False]]),
+    None: None,
+}
+ALL = pytest.mark.parametrize("metric", [*metrics.ALL.values()], ids=[*metrics.ALL])
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "mask", "figure"),
+    [
+        ("mse", None, None, 1.0763888888888888),
+        ("mse", "samples", None, 1.3151041666666665),
+        ("mse", "steps", None, 1.0861280487804876),
+        ("mse", None, "mask", 0.80625),
+        ("mse", "steps", "mask", 1.027777777777778),
+        ("mae", None, None, 0.8611111111111112),
+        ("mae", "samples", None, 1.0520833333333333),
+        ("mae", "steps", None, 0.899390243902439),
+        ("mae", None, "mask", 0.725),
+        ("mae", "steps", "mask", 0.8611111111111112),
+        ("rmse", None, None, 1.0374916331657276),
+        ("rmse", "samples", None, 1.1467799120435735),
+        ("rmse", "steps", None, 1.04217467287422),
+    ],
+)
+def test_over_two_batches_of_different_size_the_figure_is_that_of_keras(name, weight, mask, figure):
+    metric = metrics.get(name)
+    total = count = 0.0
+    for y, rows in ((Y, slice(0, 2)), (Y[::-1], slice(0, 1))):
+        more = {
+            key: None if (value := GIVEN[which]) is None else value[rows]
+            for key, which in (("sample_weight", weight), ("mask", mask))
+        }
+        batch = metric(y[rows], TARGET[rows], **more)
+        total, count = total + batch[0], count + batch[1]
+    assert metric.result(total, count) == pytest.approx(figure, rel=1e-14)
+
+
+@ALL
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), cut=st.integers(0, 6), masked=st.booleans(), weighted=st.booleans())
+def test_batches_add_up_to_the_whole(metric, seed, cut, masked, weighted):
+    rng = np.random.default_rng(seed)
+    y, target = rng.normal(size=(2, 6, 4, 2))
+    given = {
+        "mask": rng.random((6, 4)) < 0.5 if masked else None,
+        "sample_weight": rng.uniform(0, 2, (6, 4)) if weighted else None,
+    }
+
+    def part(rows):
+        return metric(y[rows], target[rows], **{k: None if v is None else v[rows] for k, v in given.items()})
+
+    left, right, whole = part(slice(cut)), part(slice(cut, 6)), part(slice(6))
+    # 48 values: each sum is off by fewer than 48 roundings.
+    assert left[0] + right[0] == pytest.approx(whole[0], rel=1e-13)
+    assert left[1] + right[1] == pytest.approx(whole[1], rel=1e-13)
+    assert all(type(number) is float for number in whole)
+
+
+@pytest.mark.parametrize("metric", [metrics.mse, metrics.mae, metrics.huber], ids=lambda metric: metric.name)
+@pytest.mark.parametrize("mask", [None, "mask"])
+def test_without_weights_the_metric_is_the_loss(metric, mask):
+    figure = metric.result(*metric(Y, TARGET, mask=GIVEN[mask]))
+    assert figure == pytest.approx(metric.loss(Y, TARGET, mask=GIVEN[mask])[0], rel=1e-15)
+
+
+def test_a_count_is_the_number_of_real_values():
+    assert metrics.mse(Y, TARGET)[1] == 12
+    assert metrics.mse(Y, TARGET, mask=GIVEN["mask"])[1] == 6
+    assert metrics.mse(Y, TARGET, sample_weight=GIVEN["steps"])[1] == 2 * 7.75
+
+
+@ALL
+def test_what_is_masked_may_be_nan_and_nothing_at_all_is_zero(metric):
+    mask = GIVEN["mask"]
+    hidden = np.where(mask[..., None], Y, np.nan)
+    assert metric(hidden, TARGET, mask=mask) == metric(Y, TARGET, mask=mask)
+    assert metric.result(*metric(hidden, TARGET, mask=np.zeros((2, 3), bool))) == 0
+
+
+def test_the_root_is_taken_once_over_all_batches():
+    assert metrics.rmse.result(9.0 + 16.0, 1.0) == 5
+    assert metrics.rmse(Y, TARGET) == metrics.mse(Y, TARGET)
+    assert metrics.rmse.result(*metrics.rmse(Y, TARGET)) == math.sqrt(metrics.mse.result(*metrics.mse(Y, TARGET)))
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        *metrics.ALL.items(),
+        ("MeanAbsoluteError", metrics.mae),
+        ("MSE", metrics.mse),
+        ("RootMeanSquaredError", metrics.rmse),
+    ],
+)
+def test_a_metric_has_the_name_that_the_user_wrote(name, like):
+    assert metrics.get(name) == dataclasses.replace(like, name=name)
+
+
+def test_a_metric_object_is_taken_as_it_is():
+    mine = metrics.Mean("near", losses.Huber(0.1))
+    assert metrics.get(mine) is mine
+
+
+def test_what_is_no_metric_is_refused():
+    with pytest.raises(ValueError, match="unknown metric 'maee'; did you mean 'mae'"):
+        metrics.get("maee")
+    for wrong in (3, losses.MSE(), metrics.Mean):
+        with pytest.raises(TypeError, match="is no metric: expected a name such as 'mae'"):
+            metrics.get(wrong)
+
+
+@ALL
+def test_shapes_are_refused_as_by_a_loss(metric):
+    with pytest.raises(ValueError, match=r"target \(2, 3\) does not match y \(2, 3, 2\)"):
+        metric(Y, TARGET[..., 0])
+    with pytest.raises(ValueError, match=r"mask .* does not lie over y"):
+        metric(Y, TARGET, mask=np.ones((3, 2), bool))
+
+
+class Dispatched(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of another library: NumPy functions on it dispatch, and nothing turns it into a NumPy array."""
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    dtype = property(lambda self: self.inside.dtype)
+    shape = property(lambda self: self.inside.shape)
+    size = property(lambda self: self.inside.size)
+
+    def __array__(self, *_, **__):
+        raise TypeError("implicit conversion to a NumPy array is not allowed")
+
+    def __array_ufunc__(self, ufunc, method, *args, **options):
+        return wrapped(getattr(ufunc, method)(*map(opened, args), **options))
+
+    def __array_function__(self, function, _, args, options):
+        return wrapped(function(*map(opened, args), **options))
+
+    def __getattr__(self, name):
+        return lambda *args, **options: wrapped(getattr(self.inside, name)(*args, **options))
+
+    def __float__(self):
+        return float(self.inside)
+
+
+def opened(value):
+    return value.inside if isinstance(value, Dispatched) else value
+
+
+def wrapped(value):
+    return Dispatched(np.asarray(value))
+
+
+@pytest.mark.parametrize("loss", losses.ALL, ids=str)
+@pytest.mark.parametrize(
+    "opt",
+    [
+        SGD(0.1, momentum=0.9, nesterov=True, clipvalue=0.5),
+        RMSprop(momentum=0.5, centered=True, global_clipnorm=1.0),
+        AdamW(clipnorm=1.0),
+    ],
+    ids=str,
+)
+def test_arrays_of_another_library_stay_there_through_loss_metric_and_step(opt, loss):
+    rng = np.random.default_rng(5)
+    y, target = rng.normal(size=(2, 4, 3)).astype(np.float32)
+    mask, weight = np.array([True, False, True, True]), rng.random(4).astype(np.float32)
+
+    def run(move):
+        given = {"sample_weight": move(weight), "mask": move(mask)}
+        value, gradient = loss(move(y), move(target), **given)
+        total, count = metrics.Mean("it", loss)(move(y), move(target), **given)
+        params = {"y": move(y)}
+        params, state = opt.step(params, {"y": gradient}, opt.init(params))
+        return [value, total, count], trees.leaves([params, *(state[name] for name in opt.slots)])
+
+    (numbers, arrays), (want_numbers, want_arrays) = run(Dispatched), run(lambda array: array)
+    assert [type(number) for number in numbers] == [float] * 3
+    assert numbers == want_numbers
+    for array, want in zip(arrays, want_arrays, strict=True):
+        assert isinstance(array, Dispatched)
+        np.testing.assert_array_equal(array.inside, want)
