@@ -42,9 +42,18 @@ class Layer:
     # How many axes the input has, the batch included; None where any number will do.
     rank: ClassVar[int | None] = None
 
+    def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
+        """The shapes of the weights by name, and the shape of the output, for an input of that shape; nothing is drawn."""
+        return {}, shape
+
+    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
+        """What the weight of that name starts from."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what {name} starts from")
+
     def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
         """Draws parameters for inputs of that shape; returns them and the shape of the output."""
-        return {}, shape
+        sizes, out = self.plan(shape)
+        return {name: self.first(name, size, rng, dtype) for name, size in sizes.items()}, out
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
@@ -60,6 +69,10 @@ class Layer:
     def from_list(self, arrays: list[Array], like: Params) -> Params:
         """The inverse of `to_list`; `like` has the names."""
         return dict(zip(like, arrays, strict=True))
+
+    def __repr__(self) -> str:
+        given = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""

@@ -35,7 +35,7 @@ def activate(activation: Any, a: Array) -> tuple[Array, Any]:
     return y, pullback
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Input(Layer):
     """The shape of one sample, first in a model: `Input((24, 1))` for 24 steps of 1 feature, `Input((None, 1))` for any.
 
@@ -52,7 +52,7 @@ class Input(Layer):
         return x, lambda dy: ({}, dy)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dense(Layer):
     """y = f(x W + b), over the last axis: at every step alike where there are steps.
 
@@ -70,12 +70,16 @@ class Dense(Layer):
         check_units("Dense", self.units)
         activations.check(self.activation)
 
-    def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
+    def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count("Dense", shape)
-        params = {"W": initializers.get(self.kernel_initializer)(rng, (features, self.units), dtype)}
+        sizes: dict[str, tuple[int, ...]] = {"W": (features, self.units)}
         if self.use_bias:
-            params["b"] = initializers.get(self.bias_initializer)(rng, (self.units,), dtype)
-        return params, (*shape[:-1], self.units)
+            sizes["b"] = (self.units,)
+        return sizes, (*shape[:-1], self.units)
+
+    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
+        initializer = self.kernel_initializer if name == "W" else self.bias_initializer
+        return initializers.get(initializer)(rng, shape, dtype)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         W, b = params["W"], params.get("b")
@@ -97,7 +101,7 @@ class Dense(Layer):
         return y.reshape(*x.shape[:-1], W.shape[1]), pullback
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Activation(Layer):
     """An activation by itself: a name, or an object with a value and a derivative. x, y: any shape."""
 
@@ -111,7 +115,7 @@ class Activation(Layer):
         return y, lambda dy: ({}, through(dy))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dropout(Layer):
     """Sets a share `rate` of x to zero and scales the rest by 1 / (1 - rate).
 

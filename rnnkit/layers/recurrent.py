@@ -25,7 +25,7 @@ State = dict[str, Array]
 ScanPullback = Callable[..., tuple[Params, Array, State]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recurrent(Layer):
     """What all recurrent layers share. x (B, T, F) -> y (B, units), or (B, T, units) with `return_sequences`.
 
@@ -69,28 +69,25 @@ class Recurrent(Layer):
         """The cell with this layer's activations. Raises ValueError for one that is not known."""
         raise NotImplementedError
 
-    def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
-        kind = type(self).__name__
-        features = feature_count(kind, shape, rank=3)
+    def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
+        features = feature_count(type(self).__name__, shape, rank=3)
         cell, H = self.make_cell(), self.units
         columns = len(cell.gates) * H
-        params = {
-            "W": initializers.get(self.kernel_initializer)(rng, (features, columns), dtype),
-            "U": initializers.get(self.recurrent_initializer)(rng, (H, columns), dtype),
-        }
+        sizes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (H, columns)}
         if self.use_bias:
-            params["b"] = self.first_bias(rng, cell, dtype)
+            sizes["b"] = (columns,)
             if cell.recurrent_bias:
-                params["b_h"] = initializers.get(self.bias_initializer)(rng, (columns,), dtype)
-        for names, size in ((cell.gate_vectors, columns), (cell.unit_vectors, H)):
-            for name in names:
-                if name != "b":
-                    params[name] = np.full(size, cell.initial.get(name, 0.0), dtype)
-        outputs = (*shape[:-1], H) if self.return_sequences else (*shape[:-2], H)
-        return params, outputs
+                sizes["b_h"] = (columns,)
+        sizes |= {name: (columns,) for name in cell.gate_vectors if name != "b"}
+        sizes |= {name: (H,) for name in cell.unit_vectors}
+        return sizes, (*shape[:-1], H) if self.return_sequences else (*shape[:-2], H)
 
-    def first_bias(self, rng: np.random.Generator, cell: Cell, dtype: Any) -> Array:
-        return initializers.get(self.bias_initializer)(rng, (len(cell.gates) * self.units,), dtype)
+    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
+        by_name = {"W": self.kernel_initializer, "U": self.recurrent_initializer}
+        by_name |= {"b": self.bias_initializer, "b_h": self.bias_initializer}
+        if name in by_name:
+            return initializers.get(by_name[name])(rng, shape, dtype)
+        return np.full(shape, self.make_cell().initial.get(name, 0.0), dtype)
 
     def next_mask(self, mask: Array | None) -> Array | None:
         if mask is None or not self.return_sequences:

@@ -17,7 +17,7 @@ from .recurrent import Recurrent
 __all__ = ["GRU", "LSTM", "RNN", "LayerNormGRU", "LayerNormLSTM", "LayerNormSimpleRNN", "PeepholeLSTM", "SimpleRNN"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SimpleRNN(Recurrent):
     """Simple recurrent network; equations and source: `cells.SimpleRNN`. Weights [W, U, b]. Arguments: `Recurrent`."""
 
@@ -28,29 +28,29 @@ class SimpleRNN(Recurrent):
         return cells.SimpleRNN(self.activation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Gated(Recurrent):
     units: int
     activation: Any = "tanh"
     recurrent_activation: Any = "sigmoid"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Forgetting(_Gated):
     """unit_forget_bias: the forget gate's bias starts at 1 (Jozefowicz, Zaremba & Sutskever 2015)."""
 
     _: KW_ONLY
     unit_forget_bias: bool = True
 
-    def first_bias(self, rng: np.random.Generator, cell: Cell, dtype: Any) -> Array:
-        b = super().first_bias(rng, cell, dtype)
-        if self.unit_forget_bias:
-            k = cell.gates.index("f")
-            b[k * self.units : (k + 1) * self.units] = 1
-        return b
+    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
+        weight = super().first(name, shape, rng, dtype)
+        if name == "b" and self.unit_forget_bias:
+            k = self.make_cell().gates.index("f")
+            weight[k * self.units : (k + 1) * self.units] = 1
+        return weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LSTM(_Forgetting):
     """Long short-term memory; equations and source: `cells.LSTM`. Weights [W, U, b], gates i f g o. Arguments: `Recurrent`."""
 
@@ -58,7 +58,7 @@ class LSTM(_Forgetting):
         return cells.LSTM(self.activation, self.recurrent_activation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PeepholeLSTM(_Forgetting):
     """LSTM whose gates see the cell; equations and source: `cells.PeepholeLSTM`. Weights [W, U, b, p_i, p_f, p_o]."""
 
@@ -66,7 +66,7 @@ class PeepholeLSTM(_Forgetting):
         return cells.PeepholeLSTM(self.activation, self.recurrent_activation)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GRU(_Gated):
     """Gated recurrent unit; equations and source: `cells.GRU` and `cells.GRUBefore`. Arguments: `Recurrent`.
 
@@ -93,7 +93,7 @@ class GRU(_Gated):
         return {"W": W, "U": U, "b": both[0], "b_h": both[1]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerNormSimpleRNN(Recurrent):
     """SimpleRNN with its pre-activation normalised; `cells.LayerNormSimpleRNN`. Weights [W, U, b, gamma, beta]."""
 
@@ -106,7 +106,7 @@ class LayerNormSimpleRNN(Recurrent):
         return cells.LayerNormSimpleRNN(self.activation, self.epsilon)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerNormLSTM(_Forgetting):
     """LSTM with layer normalisation; equations and source: `cells.LayerNormLSTM`.
 
@@ -120,7 +120,7 @@ class LayerNormLSTM(_Forgetting):
         return cells.LayerNormLSTM(self.activation, self.recurrent_activation, self.epsilon)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerNormGRU(_Gated):
     """GRU with layer normalisation; `cells.LayerNormGRU`. Weights [W, U, b, gamma_x, beta_x, gamma_h, beta_h]."""
 
@@ -131,7 +131,7 @@ class LayerNormGRU(_Gated):
         return cells.LayerNormGRU(self.activation, self.recurrent_activation, self.epsilon)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RNN(Recurrent):
     """Any cell as a layer: `RNN(MyCell(), 32)`, or `RNN(MyCell, 32)`. Arguments: `Recurrent`.
 

@@ -1,0 +1,69 @@
+"""The border: what users hand in becomes arrays of one dtype here, or is refused in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnkit_kernels.types import Array
+
+__all__ = ["axes_of", "check_finite", "check_lengths", "to_array", "to_mask"]
+
+_AXES = {1: ("sample",), 2: ("sample", "feature"), 3: ("sample", "step", "feature")}
+
+
+def axes_of(ndim: int) -> tuple[str, ...]:
+    """What the axes of a batch are called in messages."""
+    return _AXES.get(ndim, ("sample", *(f"axis {k}" for k in range(1, ndim))))
+
+
+def to_array(name: str, given: Any, dtype: Any) -> Array:
+    """`given` as an array of that dtype. Raises TypeError for what is not numbers, or not all of one length."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise TypeError(f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
+    if array.ndim == 0:
+        raise ValueError(f"{name} is a single number; expected an array whose first axis runs over samples")
+    return array.astype(dtype, copy=False)
+
+
+def to_mask(given: Any, x: Array) -> Array:
+    """A mask (B, T) of bool for x (B, T, ...)."""
+    mask = np.asarray(given)
+    if mask.dtype != bool:
+        raise TypeError(f"mask is made of {mask.dtype}, expected bool, True where a step is real; pass mask != 0")
+    if x.ndim < 3 or mask.shape != x.shape[:2]:
+        wanted = f"(batch, time) = {x.shape[:2]}" if x.ndim >= 3 else "for inputs (batch, time, features)"
+        raise ValueError(f"the mask is {wanted} for x of shape {x.shape}; got {mask.shape}")
+    return mask
+
+
+def check_finite(name: str, array: Array, mask: Array | None = None) -> None:
+    """Names the first NaN or infinity by its position; behind a mask there may be anything."""
+    good = np.isfinite(array)
+    if mask is not None:
+        good |= ~mask.reshape(mask.shape + (1,) * (array.ndim - 2))
+    if good.all():
+        return
+    bad = np.argwhere(~good)
+    first = tuple(bad[0])
+    where = ", ".join(f"{axis} {k}" for axis, k in zip(axes_of(array.ndim), first, strict=True))
+    raise ValueError(
+        f"{name} has {array[first]} at {where} ({len(bad)} of {array.size} values are not finite): "
+        "fill or drop them, or mask the steps they stand in"
+    )
+
+
+def check_lengths(**arrays: Array | None) -> int:
+    """All arrays have one first axis, and it is not empty: its length."""
+    sizes = {name: len(a) for name, a in arrays.items() if a is not None}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"every array has one row a sample; got {', '.join(f'{k}: {n}' for k, n in sizes.items())}")
+    (count,) = set(sizes.values())
+    if count == 0:
+        raise ValueError(f"the data set is empty: {', '.join(sizes)} have no samples")
+    return count
