@@ -34,7 +34,14 @@ class Source:
 
 
 def source(
-    x: Any, y: Any = None, *, batch_size: int = 32, sample_weight: Any = None, mask: Any = None, dtype: Any, labelled: bool = True
+    x: Any,
+    y: Any = None,
+    *,
+    batch_size: int = 32,
+    sample_weight: Any = None,
+    mask: Any = None,
+    dtype: Any,
+    labelled: bool = True,
 ) -> Source:
     """A source of batches from arrays x and y, or from an iterable x of batches.
 
@@ -66,7 +73,9 @@ def _from_arrays(x: Any, y: Any, batch_size: int, sample_weight: Any, mask: Any,
 def _from_iterable(given: Any, dtype: Any, labelled: bool, sample_weight: Any, mask: Any) -> Source:
     for name, extra in (("sample_weight", sample_weight), ("mask", mask)):
         if extra is not None:
-            raise ValueError(f"{name} goes with arrays; an iterable of batches brings its own, as (x, y, sample_weight)")
+            raise ValueError(
+                f"{name} goes with arrays; an iterable of batches brings its own, as (x, y, sample_weight)"
+            )
     passes = 0
 
     def batches(order: np.random.Generator | None) -> Iterator[Batch]:

@@ -23,7 +23,9 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
     try:
         array = np.asarray(given)
     except ValueError:
-        raise TypeError(f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask") from None
+        raise TypeError(
+            f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
     if array.ndim == 0:

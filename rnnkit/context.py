@@ -38,7 +38,9 @@ class Context:
         if not isinstance(self.backend, Backend):
             object.__setattr__(self, "backend", backend_of(self.backend))
         if self.mask is not None and (self.mask.ndim != 2 or self.mask.dtype != bool):
-            raise ValueError(f"a mask is (B, T) of bool, True where a step is real; got {self.mask.shape} {self.mask.dtype}")
+            raise ValueError(
+                f"a mask is (B, T) of bool, True where a step is real; got {self.mask.shape} {self.mask.dtype}"
+            )
 
     @property
     def kernels(self) -> Backend:

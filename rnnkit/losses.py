@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
+
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from rnnkit_kernels.sentences import unknown
-from rnnkit_kernels.types import Array
 
 from rnnkit.losses import MAE, MSE, Huber, PerValue, compare, spelling
+from rnnkit_kernels.sentences import unknown
+from rnnkit_kernels.types import Array
 
 __all__ = ["ALL", "Mean", "Metric", "RootMean", "get", "huber", "mae", "mse", "rmse"]
 

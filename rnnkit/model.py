@@ -12,13 +12,15 @@ import numpy as np
 from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
-from . import losses, metrics, optimizers
-from .batches import Batch, source
+from . import losses, optimizers
+from .batches import source
 from .border import check_finite, to_array, to_mask
 from .context import Context
+from .history import History
 from .layers.base import Layer, Params, Pullback, Shape
 from .layers.core import Input
 from .layers.recurrent import Recurrent, State
+from .metrics import get as metric_of
 
 __all__ = ["Sequential"]
 
@@ -54,7 +56,7 @@ class Sequential:
         self.optimizer_state: Any = None
         self.stop_training = False
         self._sample_shape: Shape | None = None
-        self._states: dict[int, State] = {}
+        self.states: dict[int, State] = {}
         for layer in layers:
             self.add(layer)
 
@@ -79,7 +81,7 @@ class Sequential:
         if first and layer.input_shape is not None:
             self._sample_shape = layer.input_shape
         self.layers.append(layer)
-        self._states.clear()
+        self.states.clear()
         if self._sample_shape is not None:
             shape = self.shapes[-1] if self.shapes else (None, *self._sample_shape)
             self.shapes = self.shapes or [shape]
@@ -90,16 +92,21 @@ class Sequential:
 
         A built model is left as it is, if the shape fits it. Raises ValueError where it does not.
         """
-        full = self._with_batch(tuple(shape))
-        if self.shapes:
-            built = self.shapes[0]
-            if len(full) != len(built) or any(a and b and a != b for a, b in zip(full[1:], built[1:], strict=True)):
-                raise ValueError(f"the model was built for inputs {built}; got {tuple(shape)}")
+        rank = self.layers[0].rank if self.layers else None
+        without_batch = len(shape) == 1 or (rank is not None and len(shape) == rank - 1)
+        self.accept((None, *shape) if without_batch else tuple(shape))
+
+    def accept(self, shape: Shape) -> None:
+        """Builds the model for x of that shape, batch included, or refuses a shape that it was not built for."""
+        if self.built:
+            built = self.input_shape
+            if len(shape) != len(built) or any(a and b and a != b for a, b in zip(shape[1:], built[1:], strict=True)):
+                hint = "; add the feature axis with x[..., None]" if len(shape) == len(built) - 1 else ""
+                raise ValueError(f"the model was built for inputs {built}; got {shape}{hint}")
             return
         if not self.layers:
             raise ValueError("a model needs at least one layer")
-        # time stays free: parameters do not depend on it
-        self.shapes = [(None, None, *full[2:]) if len(full) > 2 else (None, *full[1:])]
+        self.shapes = [(None, *shape[1:])]
         try:
             for layer in self.layers:
                 self._init(layer, self.shapes[-1])
@@ -107,17 +114,18 @@ class Sequential:
             self.shapes, self.params = [], []
             raise
 
-    def _with_batch(self, shape: Shape) -> Shape:
-        rank = self.layers[0].rank if self.layers else None
-        if (rank is not None and len(shape) == rank - 1) or len(shape) == 1:
-            return (None, *shape)
-        return shape
-
     def _init(self, layer: Layer, shape: Shape) -> None:
+        kind = type(layer).__name__
+        if layer.rank is not None and len(shape) != layer.rank:
+            axes = {2: "(batch, features)", 3: "(batch, time, features)"}[layer.rank]
+            hint = "; add the feature axis with x[..., None]" if len(shape) < layer.rank else ""
+            if self.params:
+                hint = "; the layer before it should return sequences" if len(shape) < layer.rank else ""
+            raise ValueError(f"layer {len(self.params)} {kind} takes {axes}; got shape {shape}{hint}")
         try:
             params, out = layer.init(self._weight_rng, shape, self.dtype)
         except ValueError as error:
-            raise ValueError(f"layer {len(self.params)}: {error}") from None
+            raise ValueError(f"layer {len(self.params)} {kind}: {error}") from None
         self.params.append(params)
         self.shapes.append(out)
 
@@ -125,15 +133,25 @@ class Sequential:
     def built(self) -> bool:
         return bool(self.shapes)
 
+    @property
+    def input_shape(self) -> Shape:
+        """What x must look like, None where a size is free. Built from data, a model leaves the number of steps free."""
+        shape = self.shapes[0]
+        return shape if self._sample_shape is not None or len(shape) < 3 else (None, None, *shape[2:])
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.shapes[-1]
+
     def run(self, x: Array, ctx: Context) -> tuple[Array, Array | None, Pullback]:
         """One pass of arrays of the model's dtype: the output, the mask that holds for it, and the way back."""
         pullbacks: list[Pullback] = []
         for k, (layer, params) in enumerate(zip(self.layers, self.params, strict=True)):
             if isinstance(layer, Recurrent) and layer.stateful:
-                state = self._states.get(k)
+                state = self.states.get(k)
                 if state is not None and len(state["h"]) != len(x):
                     state = None
-                x, self._states[k], pullback = layer.run(params, x, state, ctx)
+                x, self.states[k], pullback = layer.run(params, x, state, ctx)
             else:
                 x, pullback = layer(params, x, ctx)
             pullbacks.append(pullback)
@@ -149,25 +167,15 @@ class Sequential:
 
     def reset_states(self) -> None:
         """Stateful layers begin again from zeros. (They do so too when the number of rows changes.)"""
-        self._states.clear()
+        self.states.clear()
 
     def prepare(self, x: Any, mask: Any = None) -> tuple[Array, Array | None]:
         """x and mask through the border: arrays of the model's dtype, finite, of the shape it was built for."""
         array = to_array("x", x, self.dtype)
         flags = None if mask is None else to_mask(mask, array)
         check_finite("x", array, flags)
-        self.fit_shape(array)
+        self.accept(array.shape)
         return array, flags
-
-    def fit_shape(self, x: Array) -> None:
-        """Builds the model for x if that has not been done; refuses x if it is not what the model was built for."""
-        if not self.built:
-            self.build(x.shape)
-            return
-        built = self.shapes[0]
-        if x.ndim != len(built) or any(b and a != b for a, b in zip(x.shape[1:], built[1:], strict=True)):
-            hint = "; add the feature axis with x[..., None]" if x.ndim == len(built) - 1 else ""
-            raise ValueError(f"the model was built for inputs {built}; got x of shape {x.shape}{hint}")
 
     def forward(self, x: Any, *, mask: Any = None, rng: np.random.Generator | None = None) -> tuple[Array, Pullback]:
         """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`."""
@@ -175,31 +183,128 @@ class Sequential:
         y, _, pullback = self.run(array, Context(self.backend, flags, rng))
         return y, pullback
 
-    def predict(self, x: Any, *, batch_size: int = 256, mask: Any = None, verbose: Any = 0) -> Array:
-        """The outputs for x, an array or an iterable of batches, without dropout; `verbose=1` shows progress."""
-        from .callbacks import progress
-
-        batches = source(x, batch_size=batch_size, mask=mask, dtype=self.dtype, labelled=False)
-        outputs = []
-        for batch in progress(batches.batches(None), batches.length, "predict", verbose):
-            self.fit_shape(batch.x)
-            outputs.append(self.run(batch.x, Context(self.backend, batch.mask))[0])
-        return np.concatenate(outputs)
-
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = ()) -> None:
         """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew."""
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self.metrics = [_metric(m) for m in (metrics or ())]
+        self.metrics = [metric_of(m) for m in (metrics or ())]
         self.optimizer_state = None
 
-    def fit(self, x: Any, y: Any = None, **options: Any) -> Any:
-        raise NotImplementedError
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        batch_size: int = 32,
+        epochs: int = 1,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        mask: Any = None,
+        callbacks: Sequence[Any] = (),
+        verbose: Any = "auto",
+        initial_epoch: int = 0,
+    ) -> History:
+        """Trains, and returns the history of loss and metrics by epoch.
+
+        x, y             arrays, a row a sample; or x alone, any re-iterable of batches (x, y) or (x, y, sample_weight)
+        epochs           the epoch to end with, counted from 0; initial_epoch: the one to begin with
+        validation_data  (x, y), (x, y, sample_weight) or an iterable of batches: looked at after each epoch
+        validation_split the share of x, taken from its end before shuffling, that is kept out for validation
+        shuffle          a new order of the samples each epoch, from the model's seed; an iterable keeps its own
+        sample_weight    (B,), or (B, T) for outputs at each step;  mask (B, T) bool, True where a step is real
+        verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
+
+        Ctrl-C ends training after the step in hand: the model keeps its weights, the history what was done, and
+        `history.interrupted` is True. Raises ValueError and TypeError for data that does not fit, FloatingPointError,
+        with the layer, gate, sample and step, where a number stops being finite; the weights stay as they were before.
+        """
+        from .training import fit
+
+        validation = (validation_data, validation_split)
+        data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "mask": mask}
+        return fit(self, data, validation, (initial_epoch, epochs), shuffle, tuple(callbacks), verbose)
+
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, mask: Any = None) -> dict[str, float]:
+        """One step of the optimizer; returns the loss before it, and the metrics."""
+        from .training import train_on_batch
+
+        return train_on_batch(self, x, y, sample_weight, mask)
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        batch_size: int = 256,
+        sample_weight: Any = None,
+        mask: Any = None,
+        verbose: Any = 0,
+    ) -> dict[str, float]:
+        """Loss and metrics by name, without dropout; x, y as in `fit`."""
+        from .training import evaluate
+
+        self.check_compiled()
+        data = source(x, y, batch_size=batch_size, sample_weight=sample_weight, mask=mask, dtype=self.dtype)
+        return evaluate(self, data, verbose)
+
+    def predict(self, x: Any, *, batch_size: int = 256, mask: Any = None, verbose: Any = 0) -> Array:
+        """The outputs for x, an array or an iterable of batches, without dropout; `verbose=1` shows progress."""
+        from .progress import watched
+
+        batches = source(x, batch_size=batch_size, mask=mask, dtype=self.dtype, labelled=False)
+        outputs = []
+        for batch in watched(batches.batches(None), batches.length, "predict", verbose):
+            self.accept(batch.x.shape)
+            outputs.append(self.run(batch.x, Context(self.backend, batch.mask))[0])
+        return np.concatenate(outputs)
 
     def check_compiled(self) -> None:
+        """Raises ValueError unless there is a loss to train with."""
         if self.loss is None:
             raise ValueError("the model does not know its loss; call model.compile(optimizer, loss) first")
 
+    def get_weights(self, tree: Any = None) -> list[Array]:
+        """Copies of all weights, in Keras' order and shapes. A gradient tree, nested like `params`, comes in the same order."""
+        self._check_built("get_weights")
+        trees = self.params if tree is None else tree
+        return [a.copy() for layer, p in zip(self.layers, trees, strict=True) for a in layer.to_list(p)]
 
-def _metric(given: Any) -> Any:
-    return metrics.get(given)
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Takes weights in the order of `get_weights`. All fit, or ValueError names the first that does not and none is taken."""
+        self._check_built("set_weights")
+        current = [layer.to_list(p) for layer, p in zip(self.layers, self.params, strict=True)]
+        count = sum(map(len, current))
+        if len(weights) != count:
+            raise ValueError(f"the model has {count} weight arrays, got {len(weights)}")
+        given = iter(weights)
+        fresh: list[Params] = []
+        for k, (layer, arrays, like) in enumerate(zip(self.layers, current, self.params, strict=True)):
+            taken = []
+            for number, old in enumerate(arrays):
+                new = np.array(next(given), self.dtype)
+                if new.shape != old.shape:
+                    kind = type(layer).__name__
+                    raise ValueError(f"layer {k} {kind}: weight {number} has shape {old.shape}; got {new.shape}")
+                taken.append(new)
+            fresh.append(layer.from_list(taken, like))
+        self.params = fresh
+
+    def _check_built(self, what: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"{what} needs a built model: call model.build((None, steps, features)) or use it on data first"
+            )
+
+    def summary(self) -> str:
+        """Layers, output shapes and parameter counts, as text that shows itself in a notebook or a prompt."""
+        from .summary import summary
+
+        return summary(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes weights and configuration to one safetensors file, whole or not at all; `rnnkit.load` reads it."""
+        from .saving import save
+
+        save(self, path)

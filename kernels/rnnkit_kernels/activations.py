@@ -154,5 +154,7 @@ def _call(function: Any, F: Any, a: Any) -> Any:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # NumPy's ufuncs have no signature in some versions
         return function(a)
-    required = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [
+        p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
     return function(F, a) if len(required) == 2 else function(a)

@@ -56,7 +56,9 @@ def pull(F: Graph, seeds: dict[Node, Node]) -> tuple[dict[Node, Node], dict[str,
         d = owed[node]
         if node.op == "part":
             if node.attr == len(node.args[0].args):
-                raise ValueError(f"{node.source}: rstd is for keeping, not for equations; use F.mean for a norm of your own")
+                raise ValueError(
+                    f"{node.source}: rstd is for keeping, not for equations; use F.mean for a norm of your own"
+                )
             parts.setdefault(node.args[0], {})[node.attr] = d
         elif node.op == "matmul":
             inner[f"u.{node.attr}"] = d

@@ -151,9 +151,13 @@ def check_call(
             raise ValueError(f"{cell.name}: weights lack {name!r}, of shape {expected[name]}")
     for name, weight in weights.items():
         if name not in expected and name != "U":
-            raise ValueError(f"{cell.name} has no weight {name!r}; it has W U {' '.join(n for n in expected if n != 'W')}")
+            raise ValueError(
+                f"{cell.name} has no weight {name!r}; it has W U {' '.join(n for n in expected if n != 'W')}"
+            )
         if name in expected and weight.shape != expected[name]:
-            raise ValueError(f"{cell.name}: {name} should have shape {expected[name]} for x {x.shape}; got {weight.shape}")
+            raise ValueError(
+                f"{cell.name}: {name} should have shape {expected[name]} for x {x.shape}; got {weight.shape}"
+            )
     for name in cell.state:
         if name not in state0:
             raise ValueError(f"{cell.name}: state0 needs {' and '.join(cell.state)}; {name!r} is missing")

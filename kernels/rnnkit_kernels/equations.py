@@ -19,7 +19,7 @@ def lines(outputs: dict[str, Node], names: dict[Node, str]) -> list[str]:
     from .program import reachable
 
     nodes = reachable(outputs.values())
-    uses = {node: 0 for node in nodes}
+    uses = dict.fromkeys(nodes, 0)
     for node in nodes:
         for a in node.args:
             uses[a] += 1

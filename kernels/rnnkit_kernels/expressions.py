@@ -19,12 +19,33 @@ from . import activations
 __all__ = ["CUTS", "POINTWISE", "Graph", "Node"]
 
 POINTWISE = frozenset(
-    "add sub mul div neg sigmoid tanh relu exp log sqrt rsqrt abs erf softplus maximum minimum where less given".split()
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "exp",
+        "log",
+        "sqrt",
+        "rsqrt",
+        "abs",
+        "erf",
+        "softplus",
+        "maximum",
+        "minimum",
+        "where",
+        "less",
+        "given",
+    ]
 )
 # These need a whole row, or a product, before any unit can go on: they cut a step into levels.
-CUTS = frozenset("matmul matmul_t standardize mean sum softmax".split())
+CUTS = frozenset(["matmul", "matmul_t", "standardize", "mean", "sum", "softmax"])
 
-_COMMUTE = frozenset("add mul maximum minimum".split())
+_COMMUTE = frozenset(["add", "mul", "maximum", "minimum"])
 _HERE = (__file__, activations.__file__)
 
 
@@ -221,7 +242,10 @@ class Graph:
 
 
 _UFUNCS: dict[str, Callable[..., Node]] = {
-    **{name: (lambda op: lambda g, *a: g.make(op, *a))(name) for name in "tanh exp log sqrt maximum minimum less".split()},
+    **{
+        name: (lambda op: lambda g, *a: g.make(op, *a))(name)
+        for name in ["tanh", "exp", "log", "sqrt", "maximum", "minimum", "less"]
+    },
     "add": lambda g, a, b: g.make("add", a, b),
     "subtract": lambda g, a, b: g.make("sub", a, b),
     "multiply": lambda g, a, b: g.make("mul", a, b),

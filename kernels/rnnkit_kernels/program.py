@@ -115,7 +115,9 @@ def trace(cell: Cell) -> Step:
         raise ValueError(f"{cell.name}.step returns {len(new)} states, the cell names {' '.join(cell.state)}")
     declared = cell.keep or ()
     if len(kept) != len(declared):
-        raise ValueError(f"{cell.name}.step returns {len(kept)} values to keep, the cell names {' '.join(declared) or 'none'}")
+        raise ValueError(
+            f"{cell.name}.step returns {len(kept)} values to keep, the cell names {' '.join(declared) or 'none'}"
+        )
     if twice := set(declared) & set(cell.state):
         raise ValueError(f"{cell.name}: {' '.join(twice)} is a state and needs no place in keep")
     inner = [node for node in reachable([*new, *kept]) if node.op == "matmul"]
@@ -124,7 +126,9 @@ def trace(cell: Cell) -> Step:
         raise ValueError(f"{cell.name}: one gate has two inner products; a gate's columns of U are used once")
     for gate in operands:
         if gate not in cell.gates or graph.leaf(f"u.{gate}") in reachable([*new, *kept]):
-            raise ValueError(f"{cell.name}: F.matmul(..., {gate!r}) needs a gate of the cell whose u.{gate} is not used")
+            raise ValueError(
+                f"{cell.name}: F.matmul(..., {gate!r}) needs a gate of the cell whose u.{gate} is not used"
+            )
     state = dict(zip(cell.state, new, strict=True))
     return _complete(Step(cell, graph, state, dict(zip(declared, kept, strict=True)), operands), variables)
 
@@ -225,7 +229,11 @@ def adjoint_names(graph: Graph, step: Step) -> SimpleNamespace:
 def flatten(cell: Cell, result: Adjoint) -> dict[str, Any]:
     """An `Adjoint` by the names of `derive`'s outputs."""
     flat: dict[str, Any] = {}
-    for prefix, members, values in (("x", cell.gates, result.x), ("u", cell.gates, result.u), ("s", cell.state, result.s)):
+    for prefix, members, values in (
+        ("x", cell.gates, result.x),
+        ("u", cell.gates, result.u),
+        ("s", cell.state, result.s),
+    ):
         flat |= {f"{prefix}.{m}": v for m, v in zip(members, values, strict=True)}
     for name in cell.unit_vectors:
         flat[f"p.{name}"] = result.p[name]
@@ -241,7 +249,9 @@ def explain(cell: Cell) -> str:
     step, backward = trace(cell), derive(cell)
     text = [f"{cell.name}: {len(stages(step))} level(s), kept: {' '.join(step.kept) or 'nothing but the state'}", ""]
     text += [f"step, {step.forward.operations} operations"]
-    text += lines(step.forward.outputs, {n: k for k, n in step.kept.items()} | {n: f"{k}'" for k, n in step.state.items()})
+    text += lines(
+        step.forward.outputs, {n: k for k, n in step.kept.items()} | {n: f"{k}'" for k, n in step.state.items()}
+    )
     text += ["", f"adjoint, {backward.operations} operations; d.q is dL/dq', q' the new state"]
     text += lines({f"d{name}": node for name, node in backward.outputs.items()}, {})
     return "\n".join(text)

@@ -40,7 +40,9 @@ def stages(step: Step) -> tuple[Stage, ...]:
             users[a].append(node)
     leaves = {node.attr: node for node in nodes if node.op == "leaf"}
     # statistics read their rows in the tile before the level that they open
-    first_use = {name: min(level[n] - (n.op in CUTS) for n in users[leaf]) for name, leaf in leaves.items() if users[leaf]}
+    first_use = {
+        name: min(level[n] - (n.op in CUTS) for n in users[leaf]) for name, leaf in leaves.items() if users[leaf]
+    }
     columns: dict[int, list[tuple[str, str]]] = {}
     for gate in step.cell.gates:
         x, u = leaves.get(f"x.{gate}"), leaves.get(f"u.{gate}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
+
 from rnnkit_kernels.types import Array
 
 __all__ = ["Batches", "Order", "in_time", "permuted", "through_buffer"]

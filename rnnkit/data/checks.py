@@ -6,6 +6,7 @@ import operator
 
 import numpy as np
 from numpy.typing import ArrayLike
+
 from rnnkit_kernels.types import Array
 
 __all__ = ["count", "finite", "numbers", "place"]

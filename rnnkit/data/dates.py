@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+
 from rnnkit_kernels.types import Array
 
 __all__ = ["date_form", "iso", "parse"]

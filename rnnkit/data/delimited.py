@@ -13,12 +13,12 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import numpy as np
-from rnnkit_kernels.sentences import unknown
-from rnnkit_kernels.types import Array
 
 from rnnkit.data import dates
 from rnnkit.data.files import LIMIT, FilePath, broken, text_lines
 from rnnkit.data.series import Series, calendar_period
+from rnnkit_kernels.sentences import unknown
+from rnnkit_kernels.types import Array
 
 __all__ = ["read_csv"]
 

@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from rnnkit_kernels.types import Array
 
 from rnnkit.data.checks import count, finite, numbers
+from rnnkit_kernels.types import Array
 
 __all__ = ["MinMaxScaler", "StandardScaler"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from numpy.typing import ArrayLike
-from rnnkit_kernels.types import Array
 
 from rnnkit.data.checks import count, numbers
+from rnnkit_kernels.types import Array
 
 __all__ = ["chronological_split"]
 

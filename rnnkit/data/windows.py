@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
-from rnnkit_kernels.types import Array
 
 from rnnkit.data.batches import Batches, in_time, permuted, through_buffer
 from rnnkit.data.checks import count, finite, numbers
+from rnnkit_kernels.types import Array
 
 __all__ = ["timeseries_dataset_from_array", "windowed_dataset", "windows"]
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from rnnkit_kernels.sentences import unknown
-
 from rnnkit.initializers.draws import Constant, Initializer, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros
 from rnnkit.initializers.matrices import Identity, Orthogonal
 from rnnkit.initializers.scaled import (
@@ -25,6 +23,7 @@ from rnnkit.initializers.scaled import (
     VarianceScaling,
     fans,
 )
+from rnnkit_kernels.sentences import unknown
 
 __all__ = ["ALL", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer"]
 __all__ += ["LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
+
 from rnnkit_kernels.types import Array
 
 __all__ = ["Constant", "Drawn", "Initializer", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "Zeros"]

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from rnnkit_kernels.types import Array
 
 from rnnkit.initializers.draws import Drawn
+from rnnkit_kernels.types import Array
 
 __all__ = ["Identity", "Orthogonal"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from rnnkit_kernels.sentences import unknown
-from rnnkit_kernels.types import Array
 
 from rnnkit.initializers.draws import Drawn, RandomNormal, RandomUniform, TruncatedNormal
+from rnnkit_kernels.sentences import unknown
+from rnnkit_kernels.types import Array
 
 __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "VarianceScaling"]
 __all__ += ["fans"]

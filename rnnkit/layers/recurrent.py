@@ -79,7 +79,7 @@ class Recurrent(Layer):
             if cell.recurrent_bias:
                 sizes["b_h"] = (columns,)
         sizes |= {name: (columns,) for name in cell.gate_vectors if name != "b"}
-        sizes |= {name: (H,) for name in cell.unit_vectors}
+        sizes |= dict.fromkeys(cell.unit_vectors, (H,))
         return sizes, (*shape[:-1], H) if self.return_sequences else (*shape[:-2], H)
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:

@@ -10,10 +10,9 @@ Source of the update rules: Keras 3, `keras/src/optimizers/`.
 
 from __future__ import annotations
 
-from rnnkit_kernels.sentences import unknown
-
 from rnnkit.optimizers.base import Optimizer, Updated
 from rnnkit.optimizers.rules import SGD, Adam, AdamW, RMSprop
+from rnnkit_kernels.sentences import unknown
 
 __all__ = ["ALL", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Updated", "get"]
 

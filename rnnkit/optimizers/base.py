@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import numpy as np
-from rnnkit_kernels.types import Array
 
 from rnnkit import trees
+from rnnkit_kernels.types import Array
 
 __all__ = ["Optimizer", "Updated"]
 

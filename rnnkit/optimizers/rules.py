@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from rnnkit_kernels.types import Array
 
 from rnnkit.optimizers.base import Optimizer, Updated
+from rnnkit_kernels.types import Array
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 

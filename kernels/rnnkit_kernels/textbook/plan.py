@@ -79,8 +79,11 @@ def vector_leaves(cell: Cell, weights: dict[str, Array]) -> Values:
     return leaves
 
 
-def adjoint_on_arrays(cell: Any, plan: Plan, F: Arrays, p: Values) -> Callable[[Values, Values, Values, Values], Values]:
+def adjoint_on_arrays(
+    cell: Any, plan: Plan, F: Arrays, p: Values
+) -> Callable[[Values, Values, Values, Values], Values]:
     """(kept, old, new, d) -> gradients by name: the adjoint by hand where the cell has one, else the derived one."""
+
     def leaves_of(kept: Values, old: Values, new: Values) -> Values:
         leaves = dict(p)
         for prefix, values in (("k", kept), ("s", old), ("n", new)):

@@ -41,7 +41,9 @@ def forward(
     T, B, features = x.shape
     H, G = weights["U"].shape[0], len(cell.gates)
     if mask is not None:
-        x = np.where(mask[:, :, None], x, 0).astype(x.dtype, copy=False)  # what stands in padding, NaN too, never enters
+        x = np.where(mask[:, :, None], x, 0).astype(
+            x.dtype, copy=False
+        )  # what stands in padding, NaN too, never enters
     x_pre = x.reshape(T * B, features) @ weights["W"]
     if plan.bias_on_x and "b" in weights:
         x_pre += weights["b"]
@@ -102,7 +104,9 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
     everything = len(met) == G
     for t in reversed(range(T)):
         states["h"][t + 1] += dh[t]
-        old, new, d = ({k: v[t + s] for k, v in part.items()} for part, s in ((tape.states, 0), (tape.states, 1), (states, 1)))
+        old, new, d = (
+            {k: v[t + s] for k, v in part.items()} for part, s in ((tape.states, 0), (tape.states, 1), (states, 1))
+        )
         grads = adjoint({name: v[t] for name, v in tape.kept.items()}, old, new, d)
         live = None if mask is None else mask[t][:, None]
         for k, q in enumerate(cell.gates):
@@ -170,7 +174,9 @@ def _cotangents(tape: Tape, dh: Array, dstate: dict[str, Array] | None) -> dict[
     states = {name: np.zeros_like(tape.x, shape=shape) for name in cell.state}
     for name, last in (dstate or {}).items():
         if name not in states or last.shape != shape[1:]:
-            raise ValueError(f"{cell.name}: dstate is a dict of {' and '.join(states)}, {shape[1:]} each; got {name!r} {last.shape}")
+            raise ValueError(
+                f"{cell.name}: dstate is a dict of {' and '.join(states)}, {shape[1:]} each; got {name!r} {last.shape}"
+            )
         states[name][-1] = last
     return states
 

@@ -1,0 +1,73 @@
+"""Callbacks: what looks on while a model trains. The methods are Keras'; `model.stop_training = True` ends a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .progress import level, say
+
+__all__ = ["Callback", "ProgressBar"]
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """The base of callbacks: override what you need. `model` and `params` (epochs, steps or None) are set before training."""
+
+    model: Any = None
+    params: dict[str, Any]
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_end(self, logs: Logs | None = None) -> None: ...
+
+
+class ProgressBar(Callback):
+    """One bar for the whole run, with the numbers of the epoch before; or, with verbose=2, a line for each epoch."""
+
+    def __init__(self, verbose: Any = "auto") -> None:
+        self.level = level(verbose)
+        self._bar: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.level == 1:
+            from tqdm import tqdm
+
+            steps, epochs = self.params["steps"], self.params["epochs"] - self.params["initial_epoch"]
+            total = None if steps is None else steps * epochs
+            self._bar = tqdm(total=total, unit="batch", dynamic_ncols=True, bar_format=_FORMAT)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._bar is not None:
+            self._bar.set_description_str(f"epoch {epoch + 1}/{self.params['epochs']}", refresh=False)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        numbers = " ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(numbers)
+        elif self.level == 2:
+            say(f"epoch {epoch + 1}/{self.params['epochs']}  {numbers}")
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+_FORMAT = "{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining} {postfix}"

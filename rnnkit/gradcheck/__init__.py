@@ -1,0 +1,51 @@
+"""`gradcheck(target, ...)`: differentiate before you believe.
+
+Cells, kernels, layers, models and losses, each as a function of all its arrays at once, held against central
+differences or against the complex step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnkit_kernels.backends import Kernel
+from rnnkit_kernels.contract import Cell
+
+from ..layers.base import Layer
+from ..model import Sequential
+from . import targets
+from .compare import Report
+
+__all__ = ["Report", "gradcheck"]
+
+
+def gradcheck(target: Any, *arrays: Any, **options: Any) -> Report:
+    """Compares a target's gradient with its differences, in float64, along a random direction and element by element.
+
+    gradcheck(cell)                    a cell, or a kernel of one: all weights, x, initial states, every pre-activation;
+                                       steps=4, rows=3, features=2, units=3, masked=True, dropped=True
+    gradcheck(layer, x)                a layer, for an input or, with shape=(B, T, F), for one that is drawn; mask=None
+    gradcheck(model, x, y, loss=...)   all parameters and x of a `Sequential`, dropout off; mask, sample_weight
+    gradcheck(loss, y, target)         a loss; drawn where they are not given; mask, sample_weight
+
+    method     "difference" (fourth order, relative error around 1e-10), "complex" (Squire & Trapp 1998, around 1e-15,
+               for cells and layers without a kink), "auto": complex where it can be
+    tolerance  what counts as wrong; 1e-7 for differences, 1e-12 for the complex step
+    elements   how many elements to differentiate one by one (2000); beyond that they are drawn. The direction has all
+    seed       of everything that is drawn
+
+    Returns a `Report`: true when all is well; printed, it names the worst element by layer, weight, gate and step.
+    Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a target
+    of another kind.
+    """
+    if isinstance(target, type):
+        target = target()
+    if isinstance(target, (Cell, Kernel)):
+        return targets.check_cell(target, *arrays, **options)
+    if isinstance(target, Sequential):
+        return targets.check_model(target, *arrays, **options)
+    if isinstance(target, Layer):
+        return targets.check_layer(target, *arrays, **options)
+    if callable(target):
+        return targets.check_loss(target, *arrays, **options)
+    raise TypeError(f"gradcheck takes a cell, a kernel, a layer, a model or a loss; got {target!r}")
