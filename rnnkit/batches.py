@@ -45,8 +45,8 @@ def source(
 ) -> Source:
     """A source of batches from arrays x and y, or from an iterable x of batches.
 
-    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. Raises ValueError or TypeError, in
-    a sentence, for what does not fit together, is empty, or is not finite.
+    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. Raises ValueError or TypeError
+    for what does not fit together, is empty, or is not finite.
     """
     if y is None and not isinstance(x, np.ndarray) and isinstance(x, Iterable) and not hasattr(x, "__array__"):
         return _from_iterable(x, dtype, labelled, sample_weight, mask)

@@ -12,7 +12,7 @@ Logs = dict[str, float]
 
 
 class Callback:
-    """The base of callbacks: override what you need. `model` and `params` (epochs, steps or None) are set before training."""
+    """The base of callbacks: override what you need. `model` and `params` (epochs, steps) are set before training."""
 
     model: Any = None
     params: dict[str, Any]

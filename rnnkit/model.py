@@ -135,7 +135,7 @@ class Sequential:
 
     @property
     def input_shape(self) -> Shape:
-        """What x must look like, None where a size is free. Built from data, a model leaves the number of steps free."""
+        """What x must look like, None where a size is free. Built from data, the number of steps is free."""
         shape = self.shapes[0]
         return shape if self._sample_shape is not None or len(shape) < 3 else (None, None, *shape[2:])
 
@@ -266,13 +266,13 @@ class Sequential:
             raise ValueError("the model does not know its loss; call model.compile(optimizer, loss) first")
 
     def get_weights(self, tree: Any = None) -> list[Array]:
-        """Copies of all weights, in Keras' order and shapes. A gradient tree, nested like `params`, comes in the same order."""
+        """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise."""
         self._check_built("get_weights")
         trees = self.params if tree is None else tree
         return [a.copy() for layer, p in zip(self.layers, trees, strict=True) for a in layer.to_list(p)]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Takes weights in the order of `get_weights`. All fit, or ValueError names the first that does not and none is taken."""
+        """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
         self._check_built("set_weights")
         current = [layer.to_list(p) for layer, p in zip(self.layers, self.params, strict=True)]
         count = sum(map(len, current))

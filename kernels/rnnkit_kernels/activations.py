@@ -1,6 +1,7 @@
 """Activations: plain expressions of one value, and nothing else.
 
-No derivative is written here. `program.derive` differentiates these very lines, in a cell, in a Dense layer, on any backend.
+No derivative is written here. `program.derive` differentiates these very lines, in a cell, in a Dense layer, on any
+backend.
 The names, constants and conventions are Keras 3's.
 
 A user's own activation is any object with a value and a derivative, both functions of one value written with operators

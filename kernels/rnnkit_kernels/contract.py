@@ -32,7 +32,8 @@ def names(text: str) -> tuple[str, ...]:
 class Adjoint(NamedTuple):
     """What a step's adjoint returns, each in the cell's declared order.
 
-    x  dL/d(input pre-activation) of each gate;  u  dL/d(recurrent pre-activation), or of the inner product, of each gate
+    x  dL/d(input pre-activation) of each gate
+    u  dL/d(recurrent pre-activation) of each gate, or dL/d(its inner product)
     s  dL/d(old state), without the way through u: the recurrence adds that
     p  dL/d(vector), by name, for each row; a tuple over gates where the vector has a part for each
     """
@@ -49,7 +50,8 @@ class Cell:
 
     gates         names of the column blocks of W and U, in their order
     state         names of what is carried from step to step; the one called "h" is what the cell emits and what meets U
-    keep          names of what `step` returns for the way back; None (and an empty tuple returned) lets the derivation choose
+    keep          names of what `step` returns for the way back; None (and an empty tuple returned) lets the derivation
+                  choose
     gate_vectors  further weights with a part for each gate, (G*H,): `p.gamma_x.i`. A cell that lists "b" here adds the
                   input bias by itself; otherwise x.g comes with it
     unit_vectors  further weights over units, (H,): `p.p_i`
@@ -58,7 +60,8 @@ class Cell:
 
         step(self, F, x, u, s, p) -> (new state, kept)
 
-    x.g = x_t W_g + b_g and u.g = (m * h_{t-1}) U_g + b_h are pre-activations, s the old state, p the vectors, F the functions.
+    x.g = x_t W_g + b_g and u.g = (m * h_{t-1}) U_g + b_h are pre-activations, s the old state, p the vectors, F the
+    functions.
     """
 
     gates: ClassVar[tuple[str, ...]]

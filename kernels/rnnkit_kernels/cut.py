@@ -57,9 +57,9 @@ def separate(roots: Iterable[Node], available: dict[Node, str], may_keep: Callab
         width = min(room[a][b] for a, b in path)
         if width == inf:
             return None
-        for a, b in path:
-            room[a][b] -= width
-            room[b][a] += width
+        for start, end in path:
+            room[start][end] -= width
+            room[end][start] += width
     reaching = {_END}
     grown = True
     while grown:
@@ -73,6 +73,7 @@ def _path(room: dict[_Vertex, dict[_Vertex, float]]) -> list[tuple[_Vertex, _Ver
     """A shortest way from start to end on which there is room, as its steps; none gives []."""
     came: dict[_Vertex, _Vertex] = {}
     queue = [_START]
+    vertex: _Vertex
     for vertex in queue:
         for following, capacity in room[vertex].items():
             if capacity > 0 and following not in came and following != _START:

@@ -1,6 +1,6 @@
 """Expressions: what a step is made of when it is read instead of run.
 
-A cell's `step` sees values. Given arrays it computes; given the nodes of a `Graph` it writes down what it would compute.
+A cell's `step` sees values. Given arrays it computes; given the nodes of a `Graph` it writes down what it would do.
 Equal expressions are one node, constants fold, and every node remembers the line of the cell that made it.
 There are no shapes here, and no time: one step, pointwise, with three operations that look beyond a unit
 (`matmul`, `standardize`, `mean`) and `softmax`, which is one of them in disguise.
@@ -19,33 +19,12 @@ from . import activations
 __all__ = ["CUTS", "POINTWISE", "Graph", "Node"]
 
 POINTWISE = frozenset(
-    [
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "neg",
-        "sigmoid",
-        "tanh",
-        "relu",
-        "exp",
-        "log",
-        "sqrt",
-        "rsqrt",
-        "abs",
-        "erf",
-        "softplus",
-        "maximum",
-        "minimum",
-        "where",
-        "less",
-        "given",
-    ]
+    "add sub mul div neg sigmoid tanh relu exp log sqrt rsqrt abs erf softplus maximum minimum where less given".split()
 )
 # These need a whole row, or a product, before any unit can go on: they cut a step into levels.
-CUTS = frozenset(["matmul", "matmul_t", "standardize", "mean", "sum", "softmax"])
+CUTS = frozenset("matmul matmul_t standardize mean sum softmax".split())
 
-_COMMUTE = frozenset(["add", "mul", "maximum", "minimum"])
+_COMMUTE = frozenset("add mul maximum minimum".split())
 _HERE = (__file__, activations.__file__)
 
 
@@ -241,11 +220,12 @@ class Graph:
         return y
 
 
+def _maker(op: str) -> Callable[..., Node]:
+    return lambda graph, *args: graph.make(op, *args)
+
+
 _UFUNCS: dict[str, Callable[..., Node]] = {
-    **{
-        name: (lambda op: lambda g, *a: g.make(op, *a))(name)
-        for name in ["tanh", "exp", "log", "sqrt", "maximum", "minimum", "less"]
-    },
+    **{op: _maker(op) for op in "tanh exp log sqrt maximum minimum less".split()},
     "add": lambda g, a, b: g.make("add", a, b),
     "subtract": lambda g, a, b: g.make("sub", a, b),
     "multiply": lambda g, a, b: g.make("mul", a, b),

@@ -40,7 +40,7 @@ class Program:
 
     @property
     def operations(self) -> int:
-        """How many operations a unit costs: every node that computes; leaves, constants and choices of a part are free."""
+        """How many operations a unit costs: every node that computes; leaves, constants and parts are free."""
         return sum(node.op in POINTWISE | CUTS and node.op != "given" for node in self.nodes)
 
     @property
@@ -154,8 +154,8 @@ def _call_and_watch(step: Any, given: tuple[Any, ...]) -> tuple[Any, dict[Node, 
 def _complete(step: Step, variables: dict[Node, str]) -> Step:
     """Adds to what is kept whatever the adjoint lacks.
 
-    A cell that declares no `keep` gets the smallest set that will do. One that does is trusted, but for the arguments of
-    activations that the user chose: whether tanh or swish stands there is not the cell's to know.
+    A cell that declares no `keep` gets the smallest set that will do. One that does is trusted, but for the arguments
+    of activations that the user chose: whether tanh or swish stands there is not the cell's to know.
     """
     forward_nodes = len(step.graph._nodes)
     known = available_from(step)
@@ -191,7 +191,7 @@ def derive(cell: Cell) -> Program:
     """The derived adjoint of the cell's step.
 
     From k.* (kept), s.* (old state), n.* (new state), p.* and d.* (dL/d new state) it gives x.g, u.g (dL/d
-    pre-activation, or dL/d inner product), s.* (dL/d old state without the way through u) and p.*, a value for each row.
+    pre-activation, or dL/d inner product), s.* (dL/d old state, but for the way through u) and p.*, a value a row.
     """
     step = trace(cell)
     return Program(cut_at_kept(step, reverse.run(step)))

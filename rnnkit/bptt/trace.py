@@ -52,7 +52,7 @@ class LayerTrace:
     def steps(self, weight: str) -> Array:
         """The part of each step in dL/d(weight), (T, *weight.shape); its sum over steps is the gradient.
 
-        Raises KeyError for a weight that the layer does not have, MemoryError-free ValueError above 2 GiB.
+        Raises KeyError for a weight that the layer does not have ValueError above 2 GiB.
         """
         if weight not in self.weights:
             raise KeyError(f"{self.name} has no weight {weight!r}; it has {', '.join(self.weights)}")
@@ -132,6 +132,7 @@ def trace(
     raises   ValueError for data that does not fit, or a model without a recurrent layer
     The model is not changed.
     """
+    measure: Any = losses.get(loss)
     (batch,) = source(
         x, y, batch_size=max(len(x), 1), mask=mask, sample_weight=sample_weight, dtype=model.dtype
     ).batches(None)
@@ -153,9 +154,10 @@ def trace(
     model.states = states
     if not tapes:
         raise ValueError("the model has no recurrent layer to trace")
-    value, dy = losses.get(loss)(
+    value, dy = measure(
         out, batch.y, sample_weight=batch.sample_weight, mask=left if left is not None and out.ndim > 2 else None
     )
+    gradients: Any
     gradients, dx = pullback(dy)
     layers = tuple(_layer(model, layer, tape, found[k]) for k, (layer, tape) in enumerate(tapes))
     return Trace(layers, value, out, gradients, dx)

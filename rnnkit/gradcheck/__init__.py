@@ -35,8 +35,8 @@ def gradcheck(target: Any, *arrays: Any, **options: Any) -> Report:
     seed       of everything that is drawn
 
     Returns a `Report`: true when all is well; printed, it names the worst element by layer, weight, gate and step.
-    Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a target
-    of another kind.
+    Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a
+    target of another kind.
     """
     if isinstance(target, type):
         target = target()

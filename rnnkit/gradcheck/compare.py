@@ -15,8 +15,8 @@ __all__ = ["Element", "Report", "compare"]
 Point = dict[str, Array]
 Index = tuple[int, ...]
 
-# Fourth-order central difference: error of order step^4, so that 1e-3 leaves about 1e-12. Where the interval straddles a
-# kink the difference is wrong at this width and right at a smaller one; a wrong gradient is wrong at every width.
+# Fourth-order central difference: error of order step^4, so that 1e-3 leaves about 1e-12. Where the interval straddles
+# a kink the difference is wrong at this width and right at a smaller one; a wrong gradient is wrong at every width.
 _WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)
 _TINY = 1e-30  # of a complex step: no subtraction, so no rounding
 
@@ -96,12 +96,12 @@ def compare(
     seed: int,
     suspect: Callable[[tuple[Element, ...]], str | None] = lambda wrong: None,
 ) -> Report:
-    """value: the function, a number for a point of named arrays; gradient: what is claimed to be its derivative there."""
+    """value: the function, a number for a point of named arrays; gradient: what is claimed to be its derivative."""
     for name, array in point.items():
         if array.dtype != np.float64:
             raise ValueError(
-                f"gradcheck needs float64 and {name} is {array.dtype}: in float32 a difference keeps about three digits, "
-                "too few to tell a right gradient from a wrong one; build with dtype='float64'"
+                f"gradcheck needs float64 and {name} is {array.dtype}: in float32 a difference keeps three digits, too "
+                "few to tell a right gradient from a wrong one; build with dtype='float64'"
             )
     limit = tolerance if tolerance is not None else (1e-12 if method == "complex" else 1e-7)
     slope = _complex_slope if method == "complex" else _difference

@@ -35,13 +35,13 @@ def check_cell(
     elements: int = 2000,
     seed: int = 0,
 ) -> Report:
-    """A recurrence of the cell. Every pre-activation is an argument too, so that an error is found at its gate and step.
+    """A recurrence of the cell. Every pre-activation is an argument too: an error is found at its gate and step.
 
     (The input carries them in: x has G*H further features, which meet an identity in W.)
     """
     kernel = target if isinstance(target, Kernel) else backend("numpy").kernel(target)
     cell, rng = kernel.cell, np.random.default_rng(seed)
-    G, columns = len(cell.gates), len(cell.gates) * units
+    columns = len(cell.gates) * units
     weights = draw_weights(cell, features, units, rng)
     state0 = {k: rng.standard_normal((rows, units)) for k in cell.state}
     mask = rng.random((steps, rows)) < 0.7 if masked else None
@@ -113,7 +113,7 @@ def check_layer(
     seed: int = 0,
     dropout: bool = False,
 ) -> Report:
-    """A layer as a function of its parameters and its input. With `dropout`, the same units are dropped at every call."""
+    """A layer as a function of its parameters and its input. With `dropout`, every call drops the same."""
     rng = np.random.default_rng(seed)
     data = rng.standard_normal(shape) if x is None else np.asarray(x)
     params = {k: v + 0.3 * rng.standard_normal(v.shape) for k, v in layer.init(rng, data.shape, "float64")[0].items()}
@@ -161,7 +161,7 @@ def check_model(
     """A model with its loss (the compiled one where none is named), as a function of all parameters and x."""
     if model.dtype != np.float64:
         raise ValueError(
-            "gradcheck needs float64 and the model is float32: in float32 a difference keeps about three digits, too few "
+            "gradcheck needs float64 and the model is float32: in float32 a difference keeps three digits, too few "
             "to tell a right gradient from a wrong one; build it with Sequential(..., dtype='float64')"
         )
     if method == "complex":

@@ -31,8 +31,8 @@ Pullback = Callable[[Any], tuple[Params, Any]]
 class Layer:
     """The base of all layers: no parameters, any input.
 
-    input_shape  the shape of one sample, (24, 1) or (None, 1), on the first layer of a model: builds it at once, as in Keras
-    name         how the layer is called in summaries and messages; its class and place where none is given
+    input_shape  the shape of one sample, (24, 1) or (None, 1), on a model's first layer: builds it at once, as in Keras
+    name         how the layer is called in summaries; its class where none is given
     """
 
     _: KW_ONLY
@@ -43,7 +43,7 @@ class Layer:
     rank: ClassVar[int | None] = None
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
-        """The shapes of the weights by name, and the shape of the output, for an input of that shape; nothing is drawn."""
+        """The shapes of the weights by name, and that of the output, for an input of that shape; nothing is drawn."""
         return {}, shape
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:

@@ -37,7 +37,7 @@ def activate(activation: Any, a: Array) -> tuple[Array, Any]:
 
 @dataclass(frozen=True, repr=False)
 class Input(Layer):
-    """The shape of one sample, first in a model: `Input((24, 1))` for 24 steps of 1 feature, `Input((None, 1))` for any.
+    """The shape of one sample, first in a model: `Input((24, 1))` for 24 steps of 1 feature, (None, 1) for any number.
 
     As in Keras it is no layer of the model: `model.layers` begins with what follows.
     """

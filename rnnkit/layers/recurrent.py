@@ -35,7 +35,7 @@ class Recurrent(Layer):
     recurrent_dropout     share of h_{t-1} dropped before its product, the same units at every step
     return_sequences      the output of every step instead of the last
     return_state          (y, h) or (y, h, c) instead of y
-    go_backwards          reads the sequence from its end; with return_sequences the output is in that order, as in Keras
+    go_backwards          reads the sequence from its end; with return_sequences the output has that order, as in Keras
     stateful              in a `Sequential`, each batch goes on from where the batch before it ended
     Dropout needs `ctx.rng`; without it nothing is dropped.
     """
@@ -130,7 +130,7 @@ class Recurrent(Layer):
     def run(
         self, params: Params, x: Array, state: State | None = None, ctx: Context = DETERMINISTIC
     ) -> tuple[Any, State, Pullback]:
-        """`scan` in Keras' spelling: direction, last step or all, states beside the output. Returns y, state, pullback."""
+        """`scan` in Keras' spelling: direction, last step or all, states beside it. Returns y, state, pullback."""
         if self.go_backwards:
             x = x[:, ::-1]
             if ctx.mask is not None:

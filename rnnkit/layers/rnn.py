@@ -52,7 +52,10 @@ class _Forgetting(_Gated):
 
 @dataclass(frozen=True, repr=False)
 class LSTM(_Forgetting):
-    """Long short-term memory; equations and source: `cells.LSTM`. Weights [W, U, b], gates i f g o. Arguments: `Recurrent`."""
+    """Long short-term memory; equations and source: `cells.LSTM`. Weights [W, U, b], gates i f g o.
+
+    Arguments: `Recurrent`; unit_forget_bias: the forget gate's bias starts at 1.
+    """
 
     def make_cell(self) -> Cell:
         return cells.LSTM(self.activation, self.recurrent_activation)
@@ -71,7 +74,8 @@ class GRU(_Gated):
     """Gated recurrent unit; equations and source: `cells.GRU` and `cells.GRUBefore`. Arguments: `Recurrent`.
 
     reset_after  True: the reset gate follows the recurrent product (Keras' default, cuDNN); False: it precedes it
-                 (Cho et al. 2014). Weights [W, U, (b, b_h) as (2, 3 units)] when True, [W, U, b] when False; gates z r n
+                 (Cho et al. 2014)
+    Weights [W, U, (b, b_h) as (2, 3 units)] when True, [W, U, b] when False; gates z r n.
     """
 
     _: KW_ONLY

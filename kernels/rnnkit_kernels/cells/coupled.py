@@ -12,7 +12,7 @@ __all__ = ["CoupledLSTM"]
 
 @dataclass(frozen=True)
 class CoupledLSTM(Cell):
-    """LSTM with coupled input and forget gate (Greff et al. 2017, "LSTM: A search space odyssey", variant CIFG, f = 1 - i).
+    """LSTM with coupled input and forget gate (Greff et al. 2017, "LSTM: A search space odyssey", CIFG, f = 1 - i).
 
         i = sigmoid(x_i + u_i)      o = sigmoid(x_o + u_o)          c' = c + i (g - c)
         g = tanh(x_g + u_g)                                         h' = o tanh(c')

@@ -49,7 +49,7 @@ class GRU(Cell):
 
 @dataclass(frozen=True)
 class GRUBefore(Cell):
-    """Gated recurrent unit, reset before the product (Cho et al. 2014, eq. 5-8; Keras `reset_after=False`; the course's).
+    """Gated recurrent unit, reset before the product (Cho et al. 2014, eq. 5-8; Keras `reset_after=False`; the course).
 
         z = sigmoid(x_z + u_z)      n = tanh(x_n + (r h) U_n)
         r = sigmoid(x_r + u_r)      h' = z h + (1 - z) n

@@ -136,7 +136,7 @@ class LayerNormGRU(Cell):
         z = sigmoid(p_z + q_z)      n = tanh(p_n + r q_n)
         r = sigmoid(p_r + q_r)      h' = z h + (1 - z) n
 
-    Each norm runs over all three gates; the paper takes the candidate's part by itself. x_q = x W_q, u_q = h U_q without
+    Each norm runs over all three gates; the paper takes the candidate's part by itself. x_q = x W_q, u_q = h U_q: no
     bias. The paper's z is 1 - z here, see `GRU`. epsilon 1e-5.
     """
 
@@ -160,7 +160,7 @@ class LayerNormGRU(Cell):
         return (n + z * (s.h - n),), (z, r, n, *xs, rx, *us, ru)
 
     def adjoint(self, F: Any, k: Any, old: Any, new: Any, d: Any, p: Any) -> Adjoint:
-        """The GRU's adjoint up to p_q and q_q; from there each side goes through its gains and back through its norm."""
+        """The GRU's adjoint up to p_q and q_q; from there each side goes through its gains and its norm."""
         sigma, phi = self.recurrent_activation, self.activation
         xs, us = (k.xz, k.xr, k.xn), (k.uz, k.ur, k.un)
         qn = p.gamma_h.n * k.un + p.beta_h.n

@@ -12,7 +12,7 @@ __all__ = ["PeepholeLSTM"]
 
 @dataclass(frozen=True)
 class PeepholeLSTM(Cell):
-    """LSTM whose gates see the cell (Gers & Schmidhuber 2000, "Recurrent nets that time and count"; Graves 2013, eq. 7-11).
+    """LSTM whose gates see the cell (Gers & Schmidhuber 2000, "Recurrent nets that time and count").
 
         i = sigmoid(x_i + u_i + p_i c)      g = tanh(x_g + u_g)             c' = f c + i g
         f = sigmoid(x_f + u_f + p_f c)      o = sigmoid(x_o + u_o + p_o c')  h' = o tanh(c')

@@ -108,12 +108,24 @@ def standardize(*values: Array, epsilon: float) -> tuple[tuple[Array, ...], Arra
 
 
 class Arrays:
-    """F, on arrays: see each function. `matmul` and `matmul_t` are the recurrence's, which owns U and the dropout mask."""
+    """F, on arrays: see each function. `matmul` and `matmul_t` are the recurrence's: it owns U and the dropout mask."""
 
-    sigmoid, relu, erf, softplus, softmax = map(staticmethod, (sigmoid, relu, erf, softplus, softmax))
-    abs, maximum, minimum, less, mean = map(staticmethod, (absolute, maximum, minimum, less, mean))
+    sigmoid = staticmethod(sigmoid)
+    relu = staticmethod(relu)
+    erf = staticmethod(erf)
+    softplus = staticmethod(softplus)
+    softmax = staticmethod(softmax)
+    abs = staticmethod(absolute)
+    maximum = staticmethod(maximum)
+    minimum = staticmethod(minimum)
+    less = staticmethod(less)
+    mean = staticmethod(mean)
     standardize = staticmethod(standardize)
-    tanh, exp, log, sqrt, where = map(staticmethod, (np.tanh, np.exp, np.log, np.sqrt, np.where))
+    tanh = staticmethod(np.tanh)
+    exp = staticmethod(np.exp)
+    log = staticmethod(np.log)
+    sqrt = staticmethod(np.sqrt)
+    where = staticmethod(np.where)
 
     @staticmethod
     def rsqrt(a: Array) -> Array:

@@ -90,7 +90,7 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
     """
     cell, weights, x, mask, drop = tape.cell, tape.weights, tape.x, tape.mask, tape.drop
     plan = plan_of(cell)
-    T, B, features = x.shape
+    T, B, _ = x.shape
     H, G = weights["U"].shape[0], len(cell.gates)
     states = _cotangents(tape, dh, dstate)
     x_grad = np.empty_like(x, shape=(T, B, G, H))
