@@ -93,10 +93,11 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
     T, B, _ = x.shape
     H, G = weights["U"].shape[0], len(cell.gates)
     states = _cotangents(tape, dh, dstate)
-    x_grad = np.empty_like(x, shape=(T, B, G, H))
+    like = tape.states["h"]
+    x_grad = np.empty_like(like, shape=(T, B, G, H))
     u_grad = x_grad if plan.one_sum else np.empty_like(x_grad)
-    vectors = {name: np.zeros_like(x, shape=(T, G, H)) for name in cell.gate_vectors if name in weights}
-    vectors |= {name: np.zeros_like(x, shape=(T, 1, H)) for name in cell.unit_vectors}
+    vectors = {name: np.zeros_like(like, shape=(T, G, H)) for name in cell.gate_vectors if name in weights}
+    vectors |= {name: np.zeros_like(like, shape=(T, 1, H)) for name in cell.unit_vectors}
     p = vector_leaves(cell, weights)
     adjoint = adjoint_on_arrays(cell, plan, Products(cell, weights["U"], drop), p)
     UT = recurrent_columns(cell, plan, weights)[0].T
@@ -171,7 +172,7 @@ def _cotangents(tape: Tape, dh: Array, dstate: dict[str, Array] | None) -> dict[
     cell, shape = tape.cell, tape.states["h"].shape
     if dh.shape != (shape[0] - 1, *shape[1:]):
         raise ValueError(f"{cell.name}: dh is (T, B, H) = {(shape[0] - 1, *shape[1:])}, as h; got {dh.shape}")
-    states = {name: np.zeros_like(tape.x, shape=shape) for name in cell.state}
+    states = {name: np.zeros_like(tape.states["h"]) for name in cell.state}
     for name, last in (dstate or {}).items():
         if name not in states or last.shape != shape[1:]:
             raise ValueError(
