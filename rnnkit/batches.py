@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .border import check_finite, check_lengths, to_array, to_mask
+from .border import check_finite, check_lengths, hidden, to_array, to_mask
 
 __all__ = ["Batch", "Source", "source"]
 
@@ -48,11 +48,20 @@ def source(
     An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. Raises ValueError or TypeError
     for what does not fit together, is empty, or is not finite.
     """
-    if y is None and not isinstance(x, np.ndarray) and isinstance(x, Iterable) and not hasattr(x, "__array__"):
+    if y is None and isinstance(x, Iterable) and not _is_array(x):
         return _from_iterable(x, dtype, labelled, sample_weight, mask)
     if labelled and y is None:
         raise ValueError("y is missing: pass targets beside the array x, or an iterable of batches (x, y)")
     return _from_arrays(x, y, batch_size, sample_weight, mask, dtype)
+
+
+def _is_array(x: Any) -> bool:
+    """Whether x is an array, or nested lists of numbers; a list of arrays is a list of batches."""
+    if hasattr(x, "__array__"):
+        return True
+    while isinstance(x, (list, tuple)) and len(x):
+        x = x[0]
+    return isinstance(x, (int, float))
 
 
 def _from_arrays(x: Any, y: Any, batch_size: int, sample_weight: Any, mask: Any, dtype: Any) -> Source:
@@ -97,6 +106,8 @@ def _from_iterable(given: Any, dtype: Any, labelled: bool, sample_weight: Any, m
         length = len(given)
     except TypeError:
         length = None
+    if length == 0:
+        raise ValueError("the data set is empty: it gave no batch")
     return Source(batches, length)
 
 
@@ -120,4 +131,4 @@ def _checked(x: Any, y: Any, sample_weight: Any, mask: Any, dtype: Any) -> Batch
         check_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
     if sample_weight is not None:
         check_finite("sample_weight", sample_weight)
-    return Batch(x, y, sample_weight, mask)
+    return Batch(hidden(x, mask), y, sample_weight, mask)

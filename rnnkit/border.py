@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["axes_of", "check_finite", "check_lengths", "to_array", "to_mask"]
+__all__ = ["axes_of", "check_finite", "check_lengths", "hidden", "to_array", "to_mask"]
 
 _AXES = {1: ("sample",), 2: ("sample", "feature"), 3: ("sample", "step", "feature")}
 
@@ -30,7 +30,8 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
         raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
     if array.ndim == 0:
         raise ValueError(f"{name} is a single number; expected an array whose first axis runs over samples")
-    return array.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named as that
+        return array.astype(dtype, copy=False)
 
 
 def to_mask(given: Any, x: Array) -> Array:
@@ -39,8 +40,9 @@ def to_mask(given: Any, x: Array) -> Array:
     if mask.dtype != bool:
         raise TypeError(f"mask is made of {mask.dtype}, expected bool, True where a step is real; pass mask != 0")
     if x.ndim < 3 or mask.shape != x.shape[:2]:
-        wanted = f"(batch, time) = {x.shape[:2]}" if x.ndim >= 3 else "for inputs (batch, time, features)"
-        raise ValueError(f"the mask is {wanted} for x of shape {x.shape}; got {mask.shape}")
+        if x.ndim < 3:
+            raise ValueError(f"a mask goes with x (batch, time, features); got x of shape {x.shape}")
+        raise ValueError(f"the mask is (batch, time) = {x.shape[:2]} for x of shape {x.shape}; got {mask.shape}")
     return mask
 
 
@@ -58,6 +60,13 @@ def check_finite(name: str, array: Array, mask: Array | None = None) -> None:
         f"{name} has {array[first]} at {where} ({len(bad)} of {array.size} values are not finite): "
         "fill or drop them, or mask the steps they stand in"
     )
+
+
+def hidden(array: Array, mask: Array | None) -> Array:
+    """`array` with zeros where NaN or infinity stand behind the mask: 0 * NaN is NaN, wherever a product meets it."""
+    if mask is None or np.isfinite(array).all():
+        return array
+    return np.where(mask.reshape(mask.shape + (1,) * (array.ndim - 2)), array, 0).astype(array.dtype, copy=False)
 
 
 def check_lengths(**arrays: Array | None) -> int:

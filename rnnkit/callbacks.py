@@ -58,7 +58,8 @@ class ProgressBar(Callback):
             self._bar.update()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        numbers = " ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        digits = 3 if self._bar is not None else 4
+        numbers = " ".join(f"{name} {value:.{digits}g}" for name, value in (logs or {}).items())
         if self._bar is not None:
             self._bar.set_postfix_str(numbers)
         elif self.level == 2:
@@ -70,4 +71,5 @@ class ProgressBar(Callback):
             self._bar = None
 
 
-_FORMAT = "{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining} {postfix}"
+# Fits a terminal of 60 columns with a loss and its validation; tqdm puts ", " before the postfix.
+_FORMAT = "{desc} {percentage:3.0f}%|{bar:4}| {remaining}{postfix}"

@@ -37,6 +37,10 @@ class Context:
     def __post_init__(self) -> None:
         if not isinstance(self.backend, Backend):
             object.__setattr__(self, "backend", backend_of(self.backend))
+        if isinstance(self.mask, (list, tuple)):
+            object.__setattr__(self, "mask", np.asarray(self.mask))
+        if self.rng is not None and not hasattr(self.rng, "random"):
+            raise TypeError(f"rng is a generator such as numpy.random.default_rng(0), or None; got {self.rng!r}")
         if self.mask is not None and (self.mask.ndim != 2 or self.mask.dtype != bool):
             raise ValueError(
                 f"a mask is (B, T) of bool, True where a step is real; got {self.mask.shape} {self.mask.dtype}"

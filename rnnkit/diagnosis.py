@@ -15,7 +15,7 @@ from .trees import leaves
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Witness"]
+__all__ = ["Places", "Witness"]
 
 
 class Witness:
@@ -23,22 +23,25 @@ class Witness:
 
     def __init__(self, model: Sequential, where: str) -> None:
         self._model, self._where = model, where
-        self._tapes: list[tuple[Any, Tape]] = []
-        self._gradients: list[tuple[Any, Gradients]] = []
+        self._tapes: list[tuple[int | None, Any, Tape]] = []
+        self._gradients: list[tuple[int | None, Any, Gradients]] = []
+        self._places = Places(model)
 
     def watch(self, layer: Any, tape: Tape) -> Callable[[Gradients], None]:
-        self._tapes.append((layer, tape))
-        return lambda gradients: self._gradients.append((layer, gradients))
+        place = self._places.of(layer)
+        self._tapes.append((place, layer, tape))
+        return lambda gradients: self._gradients.append((place, layer, gradients))
 
     def check_forward(self, value: float, y: Array) -> None:
         """Raises FloatingPointError when the loss is not finite, naming the first number that was not."""
         if np.isfinite(value):
             return
-        for layer, tape in self._tapes:
-            fields = {f"gate {k}": v for k, v in tape.kept.items()} | {
-                f"state {k}": v[1:] for k, v in tape.states.items()
-            }
-            self._raise_earliest("forward", layer, fields, first_step=True)
+        for place, layer, tape in self._tapes:
+            self._raise_earliest("forward", place, layer, {"its input": tape.x})
+            gates = tape.cell.gates
+            fields = {f"{'gate' if k in gates else 'value'} {k}": v for k, v in tape.kept.items()}
+            fields |= {f"state {k}": v[1:] for k, v in tape.states.items()}
+            self._raise_earliest("forward", place, layer, fields)
         at = (
             ""
             if np.isfinite(y).all()
@@ -50,28 +53,56 @@ class Witness:
         """Raises FloatingPointError when a gradient is not finite, naming the first that was not on the way back."""
         if all(np.isfinite(g).all() for g in leaves(grads)):
             return
-        for layer, found in self._gradients:
-            G = layer.make_cell().gates
-            H = found.x_pre.shape[-1] // len(G)
-            fields = {f"gate {q}": found.x_pre[:, :, k * H : (k + 1) * H] for k, q in enumerate(G)}
-            fields |= {f"state {k}": v[1:] for k, v in found.states.items()}
-            self._raise_earliest("backward", layer, fields, first_step=False)
-        raise FloatingPointError(f"a gradient stopped being finite {self._where} (backward). {_ADVICE}")
+        for place, layer, tape in self._tapes:  # a gate may saturate on it, and only its gradient then tells
+            self._raise_earliest("forward", place, layer, {"its input": tape.x})
+        for k in reversed(range(len(grads))):
+            for place, layer, found in self._gradients:
+                if place not in (k, None):
+                    continue
+                G = layer.make_cell().gates
+                H = found.x_pre.shape[-1] // len(G)
+                fields = {f"gate {q}": found.x_pre[:, :, n * H : (n + 1) * H] for n, q in enumerate(G)}
+                fields |= {f"state {name}": v[1:] for name, v in found.states.items()}
+                self._raise_earliest("backward", place, layer, fields)
+            for name, g in grads[k].items():
+                if not all(np.isfinite(leaf).all() for leaf in leaves(g)):
+                    raise FloatingPointError(
+                        f"the gradient of {name} of layer {k} {type(self._model.layers[k]).__name__} stopped being "
+                        f"finite {self._where} (backward). {_ADVICE}"
+                    )
 
-    def _raise_earliest(self, way: str, layer: Any, fields: dict[str, Array], first_step: bool) -> None:
+    def _raise_earliest(self, way: str, place: int | None, layer: Any, fields: dict[str, Array]) -> None:
+        """Names what came first: the earliest step on the way forward, the latest on the way back."""
+        sign = 1 if way == "forward" else -1
         found = []
         for name, values in fields.items():
             bad = np.argwhere(~np.isfinite(values))
             if len(bad):
-                step, row, unit = map(int, bad[0] if first_step else bad[np.argmax(bad[:, 0])])
-                found.append((step if first_step else -step, name, row, unit, values[step, row, unit]))
+                step, row, unit = map(int, bad[np.argmin(sign * bad[:, 0])])
+                found.append((sign * step, name, row, unit, values[step, row, unit]))
         if found:
             step, name, row, unit, value = min(found, key=lambda f: f[0])
-            k = next((k for k, other in enumerate(self._model.layers) if other is layer), "?")
+            axis = "feature" if name == "its input" else "unit"
+            which = f"layer {'?' if place is None else place} {type(layer).__name__}"
             raise FloatingPointError(
-                f"{value} {self._where}, first in layer {k} {type(layer).__name__}, {name}, sample {row} of the batch, "
-                f"step {abs(step)}, unit {unit} ({way}). {_ADVICE}"
+                f"{value} {self._where}, first in {which}, {name}, "
+                f"sample {row} of the batch, step {abs(step)}, {axis} {unit} ({way}). {_ADVICE}"
             )
+
+
+class Places:
+    """Where the layers of one pass stand in a model, asked in the order of the pass; a layer may stand there twice."""
+
+    def __init__(self, model: Sequential) -> None:
+        self._layers, self._next = model.layers, 0
+
+    def of(self, layer: Any) -> int | None:
+        """The place of the next layer that is this one; None for one inside another layer."""
+        for k in range(self._next, len(self._layers)):
+            if self._layers[k] is layer:
+                self._next = k + 1
+                return k
+        return None
 
 
 _ADVICE = "The weights are as before this batch; try a smaller learning rate or clipnorm."

@@ -14,7 +14,7 @@ from rnnkit_kernels.types import Array
 
 from . import losses, optimizers
 from .batches import source
-from .border import check_finite, to_array, to_mask
+from .border import check_finite, hidden, to_array, to_mask
 from .context import Context
 from .history import History
 from .layers.base import Layer, Params, Pullback, Shape
@@ -40,7 +40,7 @@ class Sequential:
     def __init__(
         self, layers: Iterable[Layer] = (), *, backend: str = "auto", dtype: str = "float32", seed: int | None = None
     ) -> None:
-        if np.dtype(dtype) not in (np.dtype("float32"), np.dtype("float64")):
+        if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype is 'float32' or 'float64', got {dtype!r}")
         self.dtype = np.dtype(dtype)
         self.backend = backend_of(backend)
@@ -79,13 +79,19 @@ class Sequential:
                 "use the layer by itself, or its scan"
             )
         if first and layer.input_shape is not None:
-            self._sample_shape = layer.input_shape
+            self._sample_shape = Input(layer.input_shape).shape
         self.layers.append(layer)
         self.states.clear()
-        if self._sample_shape is not None:
-            shape = self.shapes[-1] if self.shapes else (None, *self._sample_shape)
-            self.shapes = self.shapes or [shape]
-            self._init(layer, shape)
+        if self._sample_shape is None:
+            return
+        before, stream = list(self.shapes), self._weight_rng.bit_generator.state
+        try:
+            self.shapes = self.shapes or [(None, *self._sample_shape)]
+            self._init(layer, self.shapes[-1])
+        except Exception:
+            self.layers.pop()
+            self.shapes, self._weight_rng.bit_generator.state = before, stream
+            raise
 
     def build(self, shape: Sequence[int | None]) -> None:
         """Draws the parameters for inputs of that shape, the batch first: (None, 24, 1), or (B, T, F) as x has it.
@@ -106,12 +112,14 @@ class Sequential:
             return
         if not self.layers:
             raise ValueError("a model needs at least one layer")
+        stream = self._weight_rng.bit_generator.state
         self.shapes = [(None, *shape[1:])]
         try:
             for layer in self.layers:
                 self._init(layer, self.shapes[-1])
-        except Exception:
+        except Exception:  # as if it had not been tried: the next attempt draws the same numbers
             self.shapes, self.params = [], []
+            self._weight_rng.bit_generator.state = stream
             raise
 
     def _init(self, layer: Layer, shape: Shape) -> None:
@@ -175,7 +183,7 @@ class Sequential:
         flags = None if mask is None else to_mask(mask, array)
         check_finite("x", array, flags)
         self.accept(array.shape)
-        return array, flags
+        return hidden(array, flags), flags
 
     def forward(self, x: Any, *, mask: Any = None, rng: np.random.Generator | None = None) -> tuple[Array, Pullback]:
         """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`."""
@@ -187,7 +195,7 @@ class Sequential:
         """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew."""
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self.metrics = [metric_of(m) for m in (metrics or ())]
+        self.metrics = [metric_of(m) for m in ([metrics] if isinstance(metrics, str) else metrics or ())]
         self.optimizer_state = None
 
     def fit(
@@ -220,11 +228,11 @@ class Sequential:
         `history.interrupted` is True. Raises ValueError and TypeError for data that does not fit, FloatingPointError,
         with the layer, gate, sample and step, where a number stops being finite; the weights stay as they were before.
         """
-        from .training import fit
+        from .training import fit, watchers
 
         validation = (validation_data, validation_split)
         data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "mask": mask}
-        return fit(self, data, validation, (initial_epoch, epochs), shuffle, tuple(callbacks), verbose)
+        return fit(self, data, validation, (initial_epoch, epochs), shuffle, watchers(callbacks), verbose)
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, mask: Any = None) -> dict[str, float]:
         """One step of the optimizer; returns the loss before it, and the metrics."""
@@ -283,10 +291,10 @@ class Sequential:
         for k, (layer, arrays, like) in enumerate(zip(self.layers, current, self.params, strict=True)):
             taken = []
             for number, old in enumerate(arrays):
-                new = np.array(next(given), self.dtype)
+                what = f"layer {k} {type(layer).__name__}: weight {number}"
+                new = to_array(what, next(given), self.dtype).copy()
                 if new.shape != old.shape:
-                    kind = type(layer).__name__
-                    raise ValueError(f"layer {k} {kind}: weight {number} has shape {old.shape}; got {new.shape}")
+                    raise ValueError(f"{what} has shape {old.shape}; got {new.shape}")
                 taken.append(new)
             fresh.append(layer.from_list(taken, like))
         self.params = fresh

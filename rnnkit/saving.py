@@ -57,7 +57,14 @@ def save(model: Sequential, path: str | PathLike[str]) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """The whole content or the file that was there before: a temporary file beside it, then a rename."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except PermissionError:
+        raise PermissionError(f"the folder {path.parent} cannot be written to, so {path.name} was not saved") from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -105,6 +112,8 @@ def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: di
             raise ValueError("it is a safetensors file without a model of rnnkit in it")
         stack = [_read("layer", entry, custom) for entry in config["layers"]]
         shape = tuple(config["shape"])
+        if not all(n is None or (isinstance(n, int) and n > 0) for n in shape):
+            raise ValueError(f"its input shape is {shape}")
         steps = shape[1:] if config["steps_fixed"] else ((None, *shape[2:]) if len(shape) > 2 else shape[1:])
         model = Sequential(dtype=config["dtype"], seed=config["seed"])
         _compare(stack, shape, sizes, {"float32": "F32", "float64": "F64"}[config["dtype"]])
@@ -113,13 +122,13 @@ def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: di
         for layer in stack:
             model.add(layer)
         model.accept((None, *shape[1:]))
-        if compiled := config["compiled"]:
+        if (compiled := config["compiled"]) is not None:
             model.compile(
                 _read("optimizer", compiled["optimizer"], custom),
                 _read("loss", compiled["loss"], custom),
-                [custom.get(name) or metrics.get(name) for name in compiled["metrics"]],
+                [_metric(name, custom) for name in compiled["metrics"]],
             )
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a model: its configuration is broken ({error})") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as a model: {error}") from None
@@ -145,12 +154,19 @@ def _spell(value: Any) -> Any:
         return value.item()
     if isinstance(value, (tuple, list)):
         return [_spell(v) for v in value]
+    if isinstance(value, type) and any(value in table.values() for table in _TABLES.values()):
+        value = value()  # a class stands for one with its defaults
     if is_dataclass(value) and not isinstance(value, type):
+        same = [table[name] for table in _TABLES.values() if (name := type(value).__name__) in table]
+        if same and type(value) not in same:
+            raise ValueError(f"a class of yours is called {name}, as one of rnnkit's own is: a file would mix them up")
         return {"class": type(value).__name__} | {
             f.name: _spell(getattr(value, f.name)) for f in fields(value) if f.init
         }
     if activations.name_of(value) in activations.ALL:
         return activations.name_of(value)
+    if activations.name_of(value) == "<lambda>":
+        raise ValueError("a lambda has no name that a file could keep; write it with def")
     return {"custom": activations.name_of(value)}
 
 
@@ -161,19 +177,31 @@ def _read(kind: str, entry: Any, custom: dict[str, Any]) -> Any:
     if not isinstance(entry, dict):
         return entry
     name = entry.get("custom") or entry["class"]
-    known = custom if "custom" in entry else {k: v for table in _TABLES.values() for k, v in table.items()} | custom
-    if kind != "layer" and "class" in entry and name in _TABLES.get(kind, {}):
-        known = known | _TABLES[kind]
-    if kind == "layer" and name in layers.ALL:
-        known = known | layers.ALL
+    tables = (_TABLES[kind],) if kind in _TABLES else _TABLES.values()
+    known = custom if "custom" in entry else custom | {k: v for table in tables for k, v in table.items()}
     if name not in known:
         raise ValueError(
             f"it was made with {name!r}, which is not part of rnnkit; pass it as load(path, custom=[{name}])"
         )
     if "custom" in entry:
+        if isinstance(known[name], type):
+            raise ValueError(f"it was made with an object of {name}; pass one, as load(path, custom=[{name}()])")
         return known[name]
     options = {k: _read(_kind_of(k), v, custom) for k, v in entry.items() if k != "class"}
     return known[name](**options)
+
+
+def _metric(name: str, custom: dict[str, Any]) -> Any:
+    """A metric of the user's by the name that it has in a history, else one of rnnkit's."""
+    own = {getattr(c, "name", None): c for c in custom.values()}
+    if name not in own:
+        try:
+            return metrics.get(name)
+        except ValueError:
+            raise ValueError(
+                f"it has the metric {name!r} of its maker's; pass it as load(path, custom=[...])"
+            ) from None
+    return own[name]() if isinstance(own[name], type) else own[name]
 
 
 def _kind_of(field: str) -> str:

@@ -19,7 +19,7 @@ from .progress import watched
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["evaluate", "fit", "train_on_batch"]
+__all__ = ["evaluate", "fit", "train_on_batch", "watchers"]
 
 
 class _Sums:
@@ -56,6 +56,18 @@ def train_on_batch(model: Sequential, x: Any, y: Any, sample_weight: Any, mask: 
     return sums.logs()
 
 
+def watchers(callbacks: Any) -> tuple[Any, ...]:
+    """What a user gave as `callbacks`: several, one, or None. Raises TypeError for what is no callback."""
+    given = (callbacks,) if isinstance(callbacks, Callback) else tuple(callbacks or ())
+    for callback in given:
+        if not isinstance(callback, Callback):
+            hint = ": write it with its brackets" if isinstance(callback, type) else ""
+            raise TypeError(
+                f"callbacks are objects of a class made from rnnkit.callbacks.Callback; got {callback!r}{hint}"
+            )
+    return given
+
+
 def evaluate(model: Sequential, data: Source, verbose: Any) -> dict[str, float]:
     """See `Sequential.evaluate`. States of stateful layers are left as they were."""
     sums = _Sums(model)
@@ -84,12 +96,12 @@ def fit(
     history = History()
     watching: list[Callback] = [*callbacks, ProgressBar(verbose)]
     logs: dict[str, float] = {}
-    first, last = span
+    first, last = (_whole(name, n) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))
+    model.stop_training = False
     for callback in watching:
         callback.set_model(model)
         callback.set_params({"epochs": last, "initial_epoch": first, "steps": train.length})
         callback.on_train_begin()
-    model.stop_training = False
     try:
         for epoch in range(first, last):
             for callback in watching:
@@ -98,7 +110,9 @@ def fit(
             for number, batch in enumerate(train.batches(model.order_rng if shuffle else None)):
                 _step(model, batch, sums, f"in epoch {epoch + 1}, batch {number + 1}")
                 for callback in watching:
-                    callback.on_train_batch_end(number)
+                    callback.on_train_batch_end(number, sums.logs())
+                if model.stop_training:
+                    break
             logs = sums.logs()
             if held_out is not None:
                 logs |= {f"val_{name}": value for name, value in evaluate(model, held_out, 0).items()}
@@ -120,7 +134,8 @@ def _step(model: Sequential, batch: Batch, sums: _Sums, where: str) -> None:
     model.accept(batch.x.shape)
     witness = Witness(model, where)
     ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch)
-    with _states_kept(model, unless_done=True):
+    # What overflows is told by the witness, in a sentence, instead of NumPy's warnings.
+    with _states_kept(model, unless_done=True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         y, mask, pullback = model.run(batch.x, ctx)
         mask = _mask_for(y, mask)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
@@ -165,7 +180,15 @@ def _sources(
 
 
 def _is_arrays(parts: Sequence[Any]) -> bool:
-    return not isinstance(parts[0], (tuple, list)) or not isinstance(parts[0][0], np.ndarray)
+    """Whether these are x, y and perhaps weights, and not two or three batches."""
+    first = parts[0]
+    return not (isinstance(first, (tuple, list)) and len(first) and isinstance(first[0], np.ndarray))
+
+
+def _whole(name: str, given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 0:
+        raise ValueError(f"{name} is a whole number from 0 up, got {given!r}")
+    return int(given)
 
 
 def _split(data: dict[str, Any], share: float) -> tuple[dict[str, Any], dict[str, Any]]:

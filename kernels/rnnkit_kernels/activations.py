@@ -115,7 +115,10 @@ def check(activation: Any) -> None:
     if isinstance(activation, str):
         if activation not in ALL:
             raise unknown("activation", activation, ALL)
-    elif hasattr(activation, "value"):
+        return
+    if type(activation).__hash__ is None:
+        raise TypeError(f"{activation!r} can be changed, and a cell cannot: make its class @dataclass(frozen=True)")
+    if hasattr(activation, "value"):
         if not (callable(activation.value) and callable(getattr(activation, "derivative", None))):
             raise TypeError(
                 f"{activation!r} has a value but no derivative: give both as functions of one value, "
@@ -135,7 +138,9 @@ def expand(activation: Any, F: Any, a: Any) -> Any:
         return a
     if isinstance(activation, str):
         return ALL[activation](F, a)
-    return _call(activation.value if hasattr(activation, "value") else activation, F, a)
+    y = _call(activation.value if hasattr(activation, "value") else activation, F, a)
+    # np.where(a > 0, 1.0, 0.0) makes doubles whatever a is.
+    return y.astype(a.dtype, copy=False) if hasattr(y, "astype") else y
 
 
 def slope(activation: Any, F: Any, a: Any) -> Any:

@@ -64,6 +64,8 @@ def pull(F: Graph, seeds: dict[Node, Node]) -> tuple[dict[Node, Node], dict[str,
             inner[f"u.{node.attr}"] = d
             owe(node.args[0], F.matmul_t(d, node.attr))
         elif node.op not in ("leaf", "const", "standardize"):
+            if node.op not in _RULES:
+                raise ValueError(f"{node.source}: F.{node.op} has no derivative; use F.mean or F.standardize")
             for a, amount in zip(node.args, _RULES[node.op](F, d, node, *node.args), strict=True):
                 if amount is not None:
                     owe(a, amount)

@@ -111,6 +111,8 @@ def trace(cell: Cell) -> Step:
     if not (isinstance(result, tuple) and len(result) == 2 and all(isinstance(part, tuple) for part in result)):
         raise ValueError(f"{cell.name}.step returns ((new state), (kept)), two tuples; got {result!r}")
     new, kept = ([graph.value(v) for v in part] for part in result)
+    if "h" not in cell.state:
+        raise ValueError(f"{cell.name}: one state is called h, the one that is emitted and meets U; got {cell.state}")
     if len(new) != len(cell.state):
         raise ValueError(f"{cell.name}.step returns {len(new)} states, the cell names {' '.join(cell.state)}")
     declared = cell.keep or ()

@@ -35,6 +35,9 @@ class Replay:
         slot = {node: k for k, node in enumerate(nodes)}
         self._leaves = [(slot[n], n.attr) for n in nodes if n.op == "leaf"]
         self._constants = [(slot[n], n.attr) for n in nodes if n.op == "const"]
+        # Numbers that meet only numbers must bring the dtype themselves: np.where(condition, 1.0, 0.0) makes doubles.
+        met = [n.args[1:] if n.op == "where" else n.args for n in nodes]
+        self._alone = sorted({slot[a] for args in met if all(a.op == "const" for a in args) for a in args})
         self._work = [(slot[n], n, [slot[a] for a in n.args]) for n in nodes if n.op not in ("leaf", "const")]
         self._outputs = [(name, slot[node]) for name, node in outputs.items()]
         self._size = len(nodes)
@@ -49,6 +52,11 @@ class Replay:
             value[k] = leaves[name]
         for k, number in self._constants:
             value[k] = number
+        if self._alone:
+            given = (getattr(v, "dtype", None) for v in leaves.values())
+            cast = next((dtype.type for dtype in given if dtype is not None and dtype.kind == "f"), float)
+            for k in self._alone:
+                value[k] = cast(value[k])
         for k, node, args in self._work:
             value[k] = _compute(F, node, [value[a] for a in args])
         return {name: value[k] for name, k in self._outputs}

@@ -15,6 +15,7 @@ from rnnkit_kernels.types import Array
 from .. import losses
 from ..batches import source
 from ..context import Context
+from ..diagnosis import Places
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -137,12 +138,13 @@ def trace(
         x, y, batch_size=max(len(x), 1), mask=mask, sample_weight=sample_weight, dtype=model.dtype
     ).batches(None)
     model.accept(batch.x.shape)
-    tapes: list[tuple[Any, Tape]] = []
+    tapes: list[tuple[int | None, Any, Tape]] = []
+    places = Places(model)
     found: dict[int, Gradients] = {}
 
     def watch(layer: Any, tape: Tape) -> Callable[[Gradients], None]:
         number = len(tapes)
-        tapes.append((layer, tape))
+        tapes.append((places.of(layer), layer, tape))
 
         def seen(gradients: Gradients) -> None:
             found[number] = gradients
@@ -159,12 +161,11 @@ def trace(
     )
     gradients: Any
     gradients, dx = pullback(dy)
-    layers = tuple(_layer(model, layer, tape, found[k]) for k, (layer, tape) in enumerate(tapes))
+    layers = tuple(_layer(*entry, found[k]) for k, entry in enumerate(tapes))
     return Trace(layers, value, out, gradients, dx)
 
 
-def _layer(model: Sequential, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
-    place = next((k for k, other in enumerate(model.layers) if other is layer), None)
+def _layer(place: int | None, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
     gates = tape.cell.gates
     H = tape.weights["U"].shape[0]
 

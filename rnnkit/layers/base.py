@@ -71,7 +71,8 @@ class Layer:
         return dict(zip(like, arrays, strict=True))
 
     def __repr__(self) -> str:
-        given = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) != f.default]
+        order = sorted(fields(self), key=lambda f: f.kw_only is True)  # by position first, as written
+        given = [f"{f.name}={getattr(self, f.name)!r}" for f in order if getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def config(self) -> dict[str, Any]:

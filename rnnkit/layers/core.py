@@ -45,7 +45,8 @@ class Input(Layer):
     shape: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.shape or any(n is not None and (not isinstance(n, int) or n < 1) for n in self.shape):
+        sizes = self.shape if isinstance(self.shape, (tuple, list)) else ()
+        if not sizes or any(n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1) for n in sizes):
             raise ValueError(f"Input takes the shape of one sample, such as (24, 1) or (None, 1); got {self.shape!r}")
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:

@@ -122,7 +122,8 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
             states[name][t] = owed if live is None else np.where(live, owed, d[name])
         for name, share in vectors.items():
             for k, q in enumerate(cell.gates if name in cell.gate_vectors else ("",)):
-                share[t, k] = _select(live, grads[f"p.{name}.{q}" if q else f"p.{name}"]).sum(axis=0)
+                owed = _select(live, grads[f"p.{name}.{q}" if q else f"p.{name}"])
+                share[t, k] = owed.sum(axis=0) if hasattr(owed, "sum") else owed  # a number: a vector that is not used
     dW, dU = _weight_products(tape, plan, x_grad, u_grad)
     x_grad, u_grad = x_grad.reshape(T, B, G * H), u_grad.reshape(T, B, G * H)
     gradients = {"W": dW, "U": dU, "b": x_grad.sum(axis=(0, 1)), "b_h": u_grad.sum(axis=(0, 1))}

@@ -1,0 +1,76 @@
+"""Tells what is installed and what would run: a line each."""
+
+from __future__ import annotations
+
+import os
+import platform
+from argparse import ArgumentParser, Namespace
+from importlib import metadata
+from importlib.util import find_spec
+
+import numpy as np
+
+from rnnkit_kernels import backends
+
+from .. import __version__
+
+__all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
+
+HELP = "tell what is installed and what would run"
+EXAMPLES = "Nothing is changed, compiled or looked up on the net."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """None: there is nothing to choose."""
+
+
+def run(options: Namespace) -> int:
+    print(f"rnnkit       {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    print(f"numpy        {np.__version__}, BLAS {_blas()}")
+    print(f"cores        {_cores()} usable; {_threads()}")
+    print(f"numpy        backend: {_ready('numpy')}")
+    for package in ("numba", "cupy"):
+        print(f"{package:<12} {_version(package) or 'not installed'}; backend: {_ready(package)}")
+    for package, use in (("matplotlib", "plot"), ("safetensors", ""), ("tqdm", "")):
+        missing = f"missing, no pictures: pip install 'rnnkit[{use}]'" if use else "missing: pip install rnnkit"
+        print(f"{package:<12} {_version(package) or missing}")
+    return 0
+
+
+def _ready(name: str) -> str:
+    if name in backends.NAMES:
+        chosen = "; 'auto' takes it" if backends.backend("auto").name == name else ""
+        return f"ready{chosen}"
+    return "no kernels yet, this version is NumPy only"
+
+
+def _blas() -> str:
+    found = np.show_config(mode="dicts")
+    blas = (found or {}).get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system knows which cores a process may use
+        return os.cpu_count() or 1
+
+
+def _threads() -> str:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    given = {name: os.environ.get(name) for name in names}
+    if not any(given.values()):
+        return "threads: the BLAS decides (OMP_NUM_THREADS not set)"
+    return ", ".join(f"{name}={value}" for name, value in given.items() if value)
+
+
+def _version(package: str) -> str | None:
+    """The installed version, without importing the package."""
+    if find_spec(package) is None:
+        return None
+    names = metadata.packages_distributions().get(package, [package])
+    try:
+        return metadata.version(names[0])
+    except metadata.PackageNotFoundError:
+        return "of unknown version"
