@@ -1,7 +1,7 @@
 """Forward and backward through time (y, dx and all weight gradients), float32, beside PyTorch on the CPU.
 
-A row is timed only after its outputs and gradients agree with PyTorch's. The two run in alternating blocks in one
-process, with the same number of threads, so that a machine that slows down slows both; the ratio is that of the medians.
+A row is timed only after its outputs and gradients agree with PyTorch's. The two run in alternating blocks of
+one process, with the same number of threads: a machine that slows down slows both. The ratio is that of the medians.
 """
 
 from __future__ import annotations

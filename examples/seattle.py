@@ -3,8 +3,9 @@
     python examples/seattle.py --data station.csv
 
 The file is a GISS station table (data.giss.nasa.gov/gistemp/station_data_v4_globe: choose a station, download the CSV).
-The first 840 months, 1950-2019, are normalised with the mean and deviation of all of them, as the course does; 792 train
-and the last 48 validate. The calendar is hard to beat: the same month of last year is off by 0.254 standard deviations.
+The first 840 months, 1950-2019, are normalised with the mean and deviation of all of them, as the course does; 792
+train and the last 48 validate. The calendar is hard to beat: the same month of last year is off by 0.254 standard
+deviations.
 """
 
 import argparse

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
 from . import losses, optimizers
 from .batches import source
-from .border import check_finite, hidden, to_array, to_mask
 from .context import Context
 from .history import History
-from .layers.base import Layer, Params, Pullback, Shape
-from .layers.core import Input
-from .layers.recurrent import Recurrent, State
+from .layers.base import Layer
 from .metrics import get as metric_of
+from .stack import Stack
 
 __all__ = ["Sequential"]
 
 
-class Sequential:
+class Sequential(Stack):
     """Layers in a row.
 
     layers   layers, first to last; an `Input`, or `input_shape=` on the first, builds the model at once
@@ -40,156 +36,13 @@ class Sequential:
     def __init__(
         self, layers: Iterable[Layer] = (), *, backend: str = "auto", dtype: str = "float32", seed: int | None = None
     ) -> None:
-        if dtype not in ("float32", "float64", np.float32, np.float64):
-            raise ValueError(f"dtype is 'float32' or 'float64', got {dtype!r}")
-        self.dtype = np.dtype(dtype)
-        self.backend = backend_of(backend)
-        sequence = np.random.SeedSequence(seed)
-        self.seed = sequence.entropy
-        self._weight_rng, self.order_rng, self.dropout_rng = map(np.random.default_rng, sequence.spawn(3))
-        self.layers: list[Layer] = []
-        self.params: list[Params] = []
-        self.shapes: list[Shape] = []  # of the input, then of each layer's output; empty until built
+        super().__init__(layers, backend, dtype, seed)
         self.optimizer: Any = None
         self.loss: Any = None
         self.metrics: list[Any] = []
         self.optimizer_state: Any = None
         self.stop_training = False
-        self._sample_shape: Shape | None = None
-        self.states: dict[int, State] = {}
-        for layer in layers:
-            self.add(layer)
-
-    def add(self, layer: Layer) -> None:
-        """Puts a layer at the end. Raises ValueError once the model has been built without it."""
-        if not isinstance(layer, Layer):
-            hint = ": write it with its brackets" if isinstance(layer, type) else ""
-            raise TypeError(f"Sequential takes layers; got {layer!r}{hint}")
-        first = not self.layers and self._sample_shape is None
-        if isinstance(layer, Input):
-            if not first:
-                raise ValueError("Input stands first in a model")
-            self._sample_shape = layer.shape
-            return
-        if self.shapes and self._sample_shape is None:
-            raise ValueError("the model has been built from data; add layers before the first use")
-        if isinstance(layer, Recurrent) and layer.return_state:
-            raise ValueError(
-                f"{type(layer).__name__}(return_state=True) has several outputs and Sequential hands on one; "
-                "use the layer by itself, or its scan"
-            )
-        if first and layer.input_shape is not None:
-            self._sample_shape = Input(layer.input_shape).shape
-        self.layers.append(layer)
-        self.states.clear()
-        if self._sample_shape is None:
-            return
-        before, stream = list(self.shapes), self._weight_rng.bit_generator.state
-        try:
-            self.shapes = self.shapes or [(None, *self._sample_shape)]
-            self._init(layer, self.shapes[-1])
-        except Exception:
-            self.layers.pop()
-            self.shapes, self._weight_rng.bit_generator.state = before, stream
-            raise
-
-    def build(self, shape: Sequence[int | None]) -> None:
-        """Draws the parameters for inputs of that shape, the batch first: (None, 24, 1), or (B, T, F) as x has it.
-
-        A built model is left as it is, if the shape fits it. Raises ValueError where it does not.
-        """
-        rank = self.layers[0].rank if self.layers else None
-        without_batch = len(shape) == 1 or (rank is not None and len(shape) == rank - 1)
-        self.accept((None, *shape) if without_batch else tuple(shape))
-
-    def accept(self, shape: Shape) -> None:
-        """Builds the model for x of that shape, batch included, or refuses a shape that it was not built for."""
-        if self.built:
-            built = self.input_shape
-            if len(shape) != len(built) or any(a and b and a != b for a, b in zip(shape[1:], built[1:], strict=True)):
-                hint = "; add the feature axis with x[..., None]" if len(shape) == len(built) - 1 else ""
-                raise ValueError(f"the model was built for inputs {built}; got {shape}{hint}")
-            return
-        if not self.layers:
-            raise ValueError("a model needs at least one layer")
-        stream = self._weight_rng.bit_generator.state
-        self.shapes = [(None, *shape[1:])]
-        try:
-            for layer in self.layers:
-                self._init(layer, self.shapes[-1])
-        except Exception:  # as if it had not been tried: the next attempt draws the same numbers
-            self.shapes, self.params = [], []
-            self._weight_rng.bit_generator.state = stream
-            raise
-
-    def _init(self, layer: Layer, shape: Shape) -> None:
-        kind = type(layer).__name__
-        if layer.rank is not None and len(shape) != layer.rank:
-            axes = {2: "(batch, features)", 3: "(batch, time, features)"}[layer.rank]
-            hint = "; add the feature axis with x[..., None]" if len(shape) < layer.rank else ""
-            if self.params:
-                hint = "; the layer before it should return sequences" if len(shape) < layer.rank else ""
-            raise ValueError(f"layer {len(self.params)} {kind} takes {axes}; got shape {shape}{hint}")
-        try:
-            params, out = layer.init(self._weight_rng, shape, self.dtype)
-        except ValueError as error:
-            raise ValueError(f"layer {len(self.params)} {kind}: {error}") from None
-        self.params.append(params)
-        self.shapes.append(out)
-
-    @property
-    def built(self) -> bool:
-        return bool(self.shapes)
-
-    @property
-    def input_shape(self) -> Shape:
-        """What x must look like, None where a size is free. Built from data, the number of steps is free."""
-        shape = self.shapes[0]
-        return shape if self._sample_shape is not None or len(shape) < 3 else (None, None, *shape[2:])
-
-    @property
-    def output_shape(self) -> Shape:
-        return self.shapes[-1]
-
-    def run(self, x: Array, ctx: Context) -> tuple[Array, Array | None, Pullback]:
-        """One pass of arrays of the model's dtype: the output, the mask that holds for it, and the way back."""
-        pullbacks: list[Pullback] = []
-        for k, (layer, params) in enumerate(zip(self.layers, self.params, strict=True)):
-            if isinstance(layer, Recurrent) and layer.stateful:
-                state = self.states.get(k)
-                if state is not None and len(state["h"]) != len(x):
-                    state = None
-                x, self.states[k], pullback = layer.run(params, x, state, ctx)
-            else:
-                x, pullback = layer(params, x, ctx)
-            pullbacks.append(pullback)
-            ctx = replace(ctx, mask=layer.next_mask(ctx.mask))
-
-        def back(dy: Array) -> tuple[Any, Array]:
-            dparams: list[Params] = [{}] * len(pullbacks)
-            for k in reversed(range(len(pullbacks))):
-                dparams[k], dy = pullbacks[k](dy)
-            return dparams, dy
-
-        return x, ctx.mask, back
-
-    def reset_states(self) -> None:
-        """Stateful layers begin again from zeros. (They do so too when the number of rows changes.)"""
-        self.states.clear()
-
-    def prepare(self, x: Any, mask: Any = None) -> tuple[Array, Array | None]:
-        """x and mask through the border: arrays of the model's dtype, finite, of the shape it was built for."""
-        array = to_array("x", x, self.dtype)
-        flags = None if mask is None else to_mask(mask, array)
-        check_finite("x", array, flags)
-        self.accept(array.shape)
-        return hidden(array, flags), flags
-
-    def forward(self, x: Any, *, mask: Any = None, rng: np.random.Generator | None = None) -> tuple[Array, Pullback]:
-        """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`."""
-        array, flags = self.prepare(x, mask)
-        y, _, pullback = self.run(array, Context(self.backend, flags, rng))
-        return y, pullback
+        self.history: History | None = None
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = ()) -> None:
         """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew."""
@@ -272,38 +125,6 @@ class Sequential:
         """Raises ValueError unless there is a loss to train with."""
         if self.loss is None:
             raise ValueError("the model does not know its loss; call model.compile(optimizer, loss) first")
-
-    def get_weights(self, tree: Any = None) -> list[Array]:
-        """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise."""
-        self._check_built("get_weights")
-        trees = self.params if tree is None else tree
-        return [a.copy() for layer, p in zip(self.layers, trees, strict=True) for a in layer.to_list(p)]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
-        self._check_built("set_weights")
-        current = [layer.to_list(p) for layer, p in zip(self.layers, self.params, strict=True)]
-        count = sum(map(len, current))
-        if len(weights) != count:
-            raise ValueError(f"the model has {count} weight arrays, got {len(weights)}")
-        given = iter(weights)
-        fresh: list[Params] = []
-        for k, (layer, arrays, like) in enumerate(zip(self.layers, current, self.params, strict=True)):
-            taken = []
-            for number, old in enumerate(arrays):
-                what = f"layer {k} {type(layer).__name__}: weight {number}"
-                new = to_array(what, next(given), self.dtype).copy()
-                if new.shape != old.shape:
-                    raise ValueError(f"{what} has shape {old.shape}; got {new.shape}")
-                taken.append(new)
-            fresh.append(layer.from_list(taken, like))
-        self.params = fresh
-
-    def _check_built(self, what: str) -> None:
-        if not self.built:
-            raise ValueError(
-                f"{what} needs a built model: call model.build((None, steps, features)) or use it on data first"
-            )
 
     def summary(self) -> str:
         """Layers, output shapes and parameter counts, as text that shows itself in a notebook or a prompt."""

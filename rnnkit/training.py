@@ -93,7 +93,7 @@ def fit(
     """See `Sequential.fit`."""
     model.check_compiled()
     train, held_out = _sources(model, data, *validation)
-    history = History()
+    history = model.history = History()
     watching: list[Callback] = [*callbacks, ProgressBar(verbose)]
     logs: dict[str, float] = {}
     first, last = (_whole(name, n) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))

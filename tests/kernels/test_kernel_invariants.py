@@ -25,7 +25,7 @@ from kernel_cases import (
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.backends import backend
-from rnnkit_kernels.contract import Cell
+from rnnkit_kernels.contract import Cell, names
 from rnnkit_kernels.program import derive, trace
 from rnnkit_kernels.textbook.recurrence import operands
 
@@ -167,6 +167,32 @@ def test_what_stands_behind_a_mask_changes_nothing(cell: Cell, data: Any, behind
     assert not grads.x[~case.mask].any()
     assert not grads.x_pre[~case.mask].any()
     assert not grads.u_pre[~case.mask].any()
+
+
+class Log(Cell):
+    """Defined where its gate is positive: at a masked step, whose x counts as 0, value and slope are infinite."""
+
+    gates, state = names("g"), names("h")
+    unit_vectors = names("p")
+
+    def step(self, F: Any, x: Any, u: Any, s: Any, p: Any) -> Any:
+        return (s.h + p.p * F.log(x.g + 0 * u.g),), ()
+
+
+def test_what_is_undefined_behind_a_mask_is_left_out_by_selection() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.array([[True, False], [False, True], [True, True]])
+    case = draw_case(Log(), sizes=(3, 2, 1, 2), mask=mask, biases=())
+    case = replace(case, x=1 + rng.random((3, 2, 1)), weights=case.weights | {"W": 1 + rng.random((1, 2))})
+    with np.errstate(divide="ignore", invalid="ignore"):  # log(0), and infinity times 0 in its slope
+        h, last, tape = case.forward()
+        grads = case.back(tape)
+    assert not tape.kept["xg"][~mask].any()
+    values = {"h": h} | last | everything(grads)
+    assert all(np.isfinite(v).all() for v in values.values())
+    alone = part(case, [0, 2], slice(1), mask=None)
+    dh = np.stack([case.dh[0, :1] + case.dh[1, :1], case.dh[2, :1]])
+    np.testing.assert_allclose(grads.x[[0, 2], :1], replace(alone, dh=dh).gradients().x, rtol=1e-13)
 
 
 @CELLS

@@ -59,6 +59,11 @@ def test_a_derived_adjoint_costs_what_the_one_by_hand_costs(cell: Cell, step: in
     assert trace_adjoint(cell).operations == adjoint
 
 
+@CELLS
+def test_no_derived_adjoint_of_a_cell_as_it_comes_costs_more_than_the_one_by_hand(cell: Cell) -> None:
+    assert derive(cell).operations <= trace_adjoint(cell).operations
+
+
 @VARIED
 def test_a_derived_adjoint_never_costs_more_than_twice_the_one_by_hand(cell: Cell) -> None:
     """It computes again what is not kept, such as an activation's inner part; it never grows out of hand."""
