@@ -13,6 +13,7 @@ import numpy as np
 from rnnkit_kernels import backends
 
 from .. import __version__
+from .threads import CHOSEN_BY, one_thread
 
 __all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -58,11 +59,11 @@ def _cores() -> int:
 
 
 def _threads() -> str:
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    given = {name: os.environ.get(name) for name in names}
-    if not any(given.values()):
-        return "threads: the BLAS decides (OMP_NUM_THREADS not set)"
-    return ", ".join(f"{name}={value}" for name, value in given.items() if value)
+    given = [f"{name}={value}" for name in CHOSEN_BY if (value := os.environ.get(name))]
+    if given:
+        return ", ".join(given)
+    with one_thread() as held:
+        return "the BLAS takes all, 'rnnkit train' " + ("one" if held else "too: try OMP_NUM_THREADS=1")
 
 
 def _version(package: str) -> str | None:

@@ -25,6 +25,7 @@ from . import report
 from .arguments import name_of, positive, rate, units, whole
 from .cells import CELLS, layer_of
 from .task import Shuffled, Task, cut, read, usual_window
+from .threads import one_thread
 
 __all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -91,6 +92,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    with one_thread():
+        return _run(options)
+
+
+def _run(options: Namespace) -> int:
     task, notes, defaults = _task(options)
     model, name = _model(options, defaults, task)
     out = _writable(Path(options.out))
