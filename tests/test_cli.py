@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import rnnkit
 from rnnkit.cli import main
 from rnnkit.commands import threads
 from rnnkit.commands.cells import CELLS
 from rnnkit.commands.task import Shuffled, Task, usual_window
-from rnnkit.commands.threads import CHOSEN_BY
 from rnnkit.data import MinMaxScaler, Series
 
 ROOT = Path(__file__).parent.parent
@@ -303,19 +303,17 @@ def test_doctor_says_what_is_there_in_lines_of_eighty_columns(capsys):
 
 
 def test_training_holds_the_blas_to_one_thread_unless_the_environment_chose_and_gives_it_back(monkeypatch):
-    for name in CHOSEN_BY:
+    for name in threads.CHOSEN_BY:
         monkeypatch.delenv(name, raising=False)
-    library = threads._openblas()
-    if library is None:
-        pytest.skip("this NumPy has no OpenBLAS of its own")
-    before = library.scipy_openblas_get_num_threads64_()
-    with threads.one_thread() as held:
-        assert held
-        assert library.scipy_openblas_get_num_threads64_() == 1
-    assert library.scipy_openblas_get_num_threads64_() == before
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    with threads.one_thread() as held:
-        assert not held
+    with threadpool_limits(limits=2, user_api="blas"):
+        if threads.blas()[1] != 2:
+            pytest.skip("this NumPy's BLAS takes no number of threads")
+        with threads.one_thread():
+            assert threads.blas()[1] == 1
+        assert threads.blas()[1] == 2
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        with threads.one_thread():
+            assert threads.blas()[1] == 2
 
 
 def test_doctor_names_the_extra_that_is_missing(capsys, monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 from rnnkit_kernels import backends
 
 from .. import __version__
-from .threads import CHOSEN_BY, one_thread
+from .threads import CHOSEN_BY, blas
 
 __all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 
@@ -27,8 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     print(f"rnnkit       {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-    print(f"numpy        {np.__version__}, BLAS {_blas()}")
-    print(f"cores        {_cores()} usable; {_threads()}")
+    name, threads = blas()
+    print(f"numpy        {np.__version__}, BLAS {name}")
+    print(f"cores        {_cores()} usable; {_threads(threads)}")
     print(f"numpy        backend: {_ready('numpy')}")
     for package in ("numba", "cupy"):
         print(f"{package:<12} {_version(package) or 'not installed'}; backend: {_ready(package)}")
@@ -45,12 +46,6 @@ def _ready(name: str) -> str:
     return "no kernels yet, this version is NumPy only"
 
 
-def _blas() -> str:
-    found = np.show_config(mode="dicts")
-    blas = (found or {}).get("Build Dependencies", {}).get("blas", {})
-    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
-
-
 def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
@@ -58,12 +53,11 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def _threads() -> str:
+def _threads(count: int | None) -> str:
     given = [f"{name}={value}" for name in CHOSEN_BY if (value := os.environ.get(name))]
     if given:
         return ", ".join(given)
-    with one_thread() as held:
-        return "the BLAS takes all, 'rnnkit train' " + ("one" if held else "too: try OMP_NUM_THREADS=1")
+    return f"BLAS threads {'unknown' if count is None else count}, 1 in 'rnnkit train'"
 
 
 def _version(package: str) -> str | None:

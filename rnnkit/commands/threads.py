@@ -1,52 +1,37 @@
 """One thread for the products of a recurrence.
 
-A step multiplies small matrices, thousands of times a second. OpenBLAS splits even those over all cores and waits for
-every part actively: on two idle cores that gains nothing, on busy ones it was measured ten times slower.
+A step multiplies small matrices, thousands of times a second. A BLAS that splits them over all cores gains nothing on
+idle cores, and waits for every part actively on busy ones: ten times slower, where a neighbour takes the other core.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-import numpy as np
+__all__ = ["CHOSEN_BY", "blas", "one_thread"]
 
-__all__ = ["CHOSEN_BY", "one_thread"]
-
-CHOSEN_BY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+CHOSEN_BY = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 @contextmanager
-def one_thread() -> Iterator[bool]:
-    """Holds NumPy's own OpenBLAS to one thread inside, and says whether it does.
-
-    Nothing is changed where the environment has chosen a number, or where NumPy was built with another BLAS.
-    """
-    library = None if any(os.environ.get(name) for name in CHOSEN_BY) else _openblas()
-    if library is None:
-        yield False
+def one_thread() -> Iterator[None]:
+    """Holds the BLAS to one thread inside; not where the environment has chosen a number."""
+    if any(os.environ.get(name) for name in CHOSEN_BY):
+        yield
         return
-    before = int(library.scipy_openblas_get_num_threads64_())
-    library.scipy_openblas_set_num_threads64_(1)
-    try:
-        yield True
-    finally:
-        library.scipy_openblas_set_num_threads64_(before)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
-def _openblas() -> Any:
-    """The library that NumPy's wheels bring and have loaded: opening it again gives the same one."""
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for path in sorted(folder.glob("*scipy_openblas64*")):
-            try:
-                library = ctypes.CDLL(str(path))
-            except OSError:
-                continue
-            if hasattr(library, "scipy_openblas_set_num_threads64_"):
-                return library
-    return None
+def blas() -> tuple[str, int | None]:
+    """Name and version of the BLAS that NumPy has loaded, and its number of threads."""
+    from threadpoolctl import threadpool_info
+
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas":
+            return f"{pool['internal_api']} {pool['version'] or ''}".strip(), int(pool["num_threads"])
+    return "of a kind that does not tell its threads", None

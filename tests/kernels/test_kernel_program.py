@@ -179,6 +179,25 @@ def test_a_gru_is_one_level_in_which_the_candidate_s_two_parts_stay_apart() -> N
 
 
 @pytest.mark.parametrize(
+    ("write", "kind"),
+    [
+        (lambda F, x, u: F.tanh(x + u) * F.sigmoid(u + x), "fused"),
+        (lambda F, x, u: F.tanh(x * u), "x u"),
+        (lambda F, x, u: F.tanh(x - u), "x u"),
+        (lambda F, x, u: F.tanh(x + u) * x, "x u"),
+        (lambda F, x, u: F.tanh(x + 2 * u), "x u"),
+        (lambda F, x, u: F.tanh(x), "x"),
+        (lambda F, x, u: F.tanh(u), "u"),
+    ],
+    ids=["sum", "product", "difference", "sum and x", "sum with 2 u", "x alone", "u alone"],
+)
+def test_a_gate_s_columns_are_fused_where_their_sum_is_all_that_is_used(write: Any, kind: str) -> None:
+    cell = cell_of(lambda self, F, x, u, s, p: ((write(F, x.g, u.g),), ()), gates="g")
+    assert columns(cell) == [{"g": kind}]
+    assert_is_the_derivative(draw_case(cell), draw_case(cell).gradients(), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(
     ("cell", "first", "second"),
     [
         (cells.GRUBefore(), {"z": "fused", "r": "fused"}, {"n": "x inner"}),
