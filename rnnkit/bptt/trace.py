@@ -107,6 +107,16 @@ class Trace:
     gradients: list[dict[str, Array]]
     dx: Array
 
+    def plot(self, path: Any = None) -> Any:
+        """Draws |dL/dh_t| against time for every recurrent layer; saves the picture where a path is given.
+
+        Returns the matplotlib figure. Raises ImportError, naming the extra, where matplotlib is missing.
+        """
+        from ..plots import gradient_norms, save_figure
+
+        figure = gradient_norms({layer.name: layer for layer in self})
+        return figure if path is None else save_figure(figure, path)
+
     def __getitem__(self, k: int) -> LayerTrace:
         return self.layers[k]
 
