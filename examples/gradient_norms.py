@@ -2,11 +2,11 @@
 
     python examples/gradient_norms.py --out gradient_norms.png
 
-Untrained networks of 64 units read 100 steps; the loss sees the last output only. Where |dL/dh_t| has fallen to nothing,
-what happened at step t cannot be learned (Hochreiter 1991; Bengio, Simard & Frasconi 1994). What decides it at the start
-is the bias of the gate that holds: an LSTM's forget gate begins at sigmoid(1) = 0.73 and a GRU's z at 0.5, a factor for
-every step. Open them, with a bias of 5, and the gradient stays (Gers, Schmidhuber & Cummins 2000; Jozefowicz, Zaremba &
-Sutskever 2015). The SimpleRNN lives by its orthogonal U alone.
+Untrained networks of 64 units read 100 steps; the loss sees the last output only. Where |dL/dh_t| has fallen to
+nothing, what happened at step t cannot be learned (Hochreiter 1991; Bengio, Simard & Frasconi 1994). What decides it at
+the start is the bias of the gate that holds: an LSTM's forget gate begins at sigmoid(1) = 0.73 and a GRU's z at 0.5, a
+factor for every step. Open them, with a bias of 5, and the gradient stays (Gers, Schmidhuber & Cummins 2000;
+Jozefowicz, Zaremba & Sutskever 2015). The SimpleRNN lives by its orthogonal U alone.
 """
 
 import argparse

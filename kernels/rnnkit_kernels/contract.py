@@ -91,7 +91,7 @@ class Cell:
 
     def explain(self) -> str:
         """The step and its derived adjoint as numbered equations, with the level each belongs to and what is kept."""
-        from .program import explain
+        from .equations import explain
 
         return explain(self)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .contract import Cell
 from .expressions import Node
 
-__all__ = ["lines", "show"]
+__all__ = ["explain", "lines", "show"]
 
 _INFIX = {"add": (" + ", 1), "sub": (" - ", 1), "mul": (" * ", 2), "div": (" / ", 2)}
 
@@ -46,6 +47,22 @@ def lines(outputs: dict[str, Node], names: dict[Node, str]) -> list[str]:
             text.append((name, _show(node, named, 0)))
     width = max((len(left) for left, _ in text), default=0)
     return [f"{number:4d}  {left:<{width}} = {right}" for number, (left, right) in enumerate(text, 1)]
+
+
+def explain(cell: Cell) -> str:
+    """See `Cell.explain`."""
+    from .program import derive, trace
+    from .stages import stages
+
+    step, backward = trace(cell), derive(cell)
+    text = [f"{cell.name}: {len(stages(step))} level(s), kept: {' '.join(step.kept) or 'nothing but the state'}", ""]
+    text += [f"step, {step.forward.operations} operations"]
+    text += lines(
+        step.forward.outputs, {n: k for k, n in step.kept.items()} | {n: f"{k}'" for k, n in step.state.items()}
+    )
+    text += ["", f"adjoint, {backward.operations} operations; d.q is dL/dq', q' the new state"]
+    text += lines({f"d{name}": node for name, node in backward.outputs.items()}, {})
+    return "\n".join(text)
 
 
 def _show(node: Node, names: dict[Node, str], outer: int) -> str:

@@ -17,11 +17,11 @@ from typing import Any
 from . import adjoint as reverse
 from .contract import Adjoint, Cell
 from .cut import available_from, separate
-from .equations import lines, show
+from .equations import show
 from .expressions import CUTS, POINTWISE, Graph, Node
 from .replay import needs_argument
 
-__all__ = ["Program", "Step", "derive", "explain", "show", "trace", "trace_adjoint"]
+__all__ = ["Program", "Step", "derive", "show", "trace", "trace_adjoint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,18 +242,3 @@ def flatten(cell: Cell, result: Adjoint) -> dict[str, Any]:
     for name in cell.gate_vectors:
         flat |= {f"p.{name}.{g}": v for g, v in zip(cell.gates, result.p[name], strict=True)}
     return flat
-
-
-def explain(cell: Cell) -> str:
-    """See `Cell.explain`."""
-    from .stages import stages
-
-    step, backward = trace(cell), derive(cell)
-    text = [f"{cell.name}: {len(stages(step))} level(s), kept: {' '.join(step.kept) or 'nothing but the state'}", ""]
-    text += [f"step, {step.forward.operations} operations"]
-    text += lines(
-        step.forward.outputs, {n: k for k, n in step.kept.items()} | {n: f"{k}'" for k, n in step.state.items()}
-    )
-    text += ["", f"adjoint, {backward.operations} operations; d.q is dL/dq', q' the new state"]
-    text += lines({f"d{name}": node for name, node in backward.outputs.items()}, {})
-    return "\n".join(text)

@@ -17,7 +17,7 @@ Index = tuple[int, ...]
 
 # Fourth-order central difference: error of order step^4, so that 1e-3 leaves about 1e-12. Where the interval straddles
 # a kink the difference is wrong at this width and right at a smaller one; a wrong gradient is wrong at every width.
-_WIDTHS = (1e-3, 1e-4, 1e-5, 1e-6)
+_WIDTHS = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
 _TINY = 1e-30  # of a complex step: no subtraction, so no rounding
 
 
@@ -156,5 +156,5 @@ def _difference(value: Callable[[Point], Any], point: Point, direction: Point, a
 
 
 def _error(a: float, b: float, floor: Any) -> float:
-    error = abs(a - b) / max(abs(a), abs(b), float(floor))
-    return error if np.isfinite(error) else np.inf
+    scale = max(abs(a), abs(b), float(floor))
+    return abs(a - b) / scale if np.isfinite(a) and np.isfinite(b) and scale > 0 else np.inf

@@ -164,10 +164,7 @@ def check_model(
             "gradcheck needs float64 and the model is float32: in float32 a difference keeps three digits, too few "
             "to tell a right gradient from a wrong one; build it with Sequential(..., dtype='float64')"
         )
-    if method == "complex":
-        raise ValueError(
-            "a model is checked by differences: its loss takes real numbers; method='complex' is for cells and layers"
-        )
+    _only_differences("a model", method)
     measure = losses.get(loss if loss is not None else (model.loss or "mse"))
     data, flags = model.prepare(x, mask)
     names = {
@@ -223,6 +220,7 @@ def check_loss(
     seed: int = 0,
 ) -> Report:
     """A loss as a function of its first argument."""
+    _only_differences("a loss", method)
     rng = np.random.default_rng(seed)
     out = rng.standard_normal((4, 3)) if y is None else np.asarray(y)
     wanted = rng.standard_normal(out.shape) if target is None else target
@@ -260,6 +258,12 @@ def weight_element(cell: Cell, name: str, index: Index, units: int) -> str:
 def _smooth(thing: Any) -> bool:
     chosen = [getattr(thing, f) for f in ("activation", "recurrent_activation") if hasattr(thing, f)]
     return all(a is None or (isinstance(a, str) and a not in activations.KINKED) for a in chosen)
+
+
+def _only_differences(kind: str, method: str) -> None:
+    _method(method, smooth=True)
+    if method == "complex":
+        raise ValueError(f"{kind} is checked by differences: a loss takes real numbers, the complex step is for cells")
 
 
 def _method(method: str, smooth: bool) -> str:

@@ -74,7 +74,8 @@ def forward(
         for name in plan.kept:
             value = out[f"k.{name}"]
             if name not in kept:
-                kept[name] = np.empty_like(value, shape=(T, *value.shape))
+                # an activation may have folded to a number
+                kept[name] = np.empty_like(x_pre, shape=(T, *getattr(value, "shape", (B, 1))))
             kept[name][t] = value
     tape = Tape(cell, weights, x, mask, drop, states, kept)
     return states["h"][1:], {name: states[name][T] for name in cell.state}, tape
