@@ -147,7 +147,9 @@ def check_call(
         raise ValueError(
             f"{cell.name}: U is (H, {len(cell.gates)} H) for the gates {' '.join(cell.gates)}; got {weights['U'].shape}"
         )
-    expected = {"W": (features, columns), "b": (columns,), "b_h": (columns,)}
+    expected: dict[str, tuple[int, ...]] = {"W": (features, columns), "b": (columns,)}
+    if cell.recurrent_bias:
+        expected["b_h"] = (columns,)
     expected |= dict.fromkeys(cell.gate_vectors, (columns,)) | dict.fromkeys(cell.unit_vectors, (units,))
     for name in (*cell.gate_vectors, *cell.unit_vectors):
         if name not in weights and name != "b":

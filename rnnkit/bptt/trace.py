@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnkit_kernels.contract import Gradients, Tape
-from rnnkit_kernels.textbook.recurrence import operands
+from rnnkit_kernels.textbook.parts import steps_of
 from rnnkit_kernels.types import Array
 
 from .. import losses
@@ -53,26 +53,15 @@ class LayerTrace:
     def steps(self, weight: str) -> Array:
         """The part of each step in dL/d(weight), (T, *weight.shape); its sum over steps is the gradient.
 
-        Raises KeyError for a weight that the layer does not have ValueError above 2 GiB.
+        Raises KeyError for a weight that the layer does not have, ValueError above 2 GiB.
         """
         if weight not in self.weights:
             raise KeyError(f"{self.name} has no weight {weight!r}; it has {', '.join(self.weights)}")
-        T, B, _ = self.x.shape
+        T = len(self.x)
         size = T * self.weights[weight].nbytes
         if size > 2**31:
             raise ValueError(f"{T} steps of {weight} take {size / 2**30:.1f} GiB; trace a shorter sequence")
-        tape, grads = self._tape, self._grads
-        if weight == "W":
-            return tape.x.swapaxes(1, 2) @ grads.x_pre
-        if weight == "U":
-            met, G = operands(tape), len(tape.cell.gates)
-            parts = grads.u_pre.reshape(T, B, G, -1)
-            return np.concatenate(
-                [met[q].swapaxes(1, 2) @ parts[:, :, k] for k, q in enumerate(tape.cell.gates)], axis=2
-            )
-        if weight in grads.vectors:
-            return grads.vectors[weight]
-        return (grads.x_pre if weight == "b" else grads.u_pre).sum(axis=1)
+        return steps_of(weight, self._tape, self._grads)
 
     @property
     def dW(self) -> Array:

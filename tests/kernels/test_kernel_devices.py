@@ -12,7 +12,7 @@ from kernel_cases import VARIANTS, Case, assert_same_bits, derived, draw_case, e
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
-from rnnkit_kernels.textbook.recurrence import operands
+from rnnkit_kernels.textbook.parts import operands
 
 CELLS = pytest.mark.parametrize("cell", cells.ALL, ids=label)
 

@@ -27,7 +27,7 @@ from rnnkit_kernels import cells
 from rnnkit_kernels.backends import backend
 from rnnkit_kernels.contract import Cell, names
 from rnnkit_kernels.program import derive, trace
-from rnnkit_kernels.textbook.recurrence import operands
+from rnnkit_kernels.textbook.parts import operands
 
 CELLS = pytest.mark.parametrize("cell", cells.ALL, ids=label)
 

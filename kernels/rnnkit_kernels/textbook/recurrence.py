@@ -16,10 +16,10 @@ import numpy as np
 
 from ..contract import Cell, Gradients, Tape, check_call
 from ..types import Array
-from .functions import Arrays
+from .parts import operands, recurrent_bias
 from .plan import Plan, Products, adjoint_on_arrays, plan_of, recurrent_columns, vector_leaves
 
-__all__ = ["backward", "forward", "operands"]
+__all__ = ["backward", "forward"]
 
 
 def forward(
@@ -40,10 +40,8 @@ def forward(
     plan = plan_of(cell)
     T, B, features = x.shape
     H, G = weights["U"].shape[0], len(cell.gates)
-    if mask is not None:
-        x = np.where(mask[:, :, None], x, 0).astype(
-            x.dtype, copy=False
-        )  # what stands in padding, NaN too, never enters
+    if mask is not None:  # what stands in padding, NaN too, never enters
+        x = np.where(mask[:, :, None], x, 0).astype(x.dtype, copy=False)
     x_pre = x.reshape(T * B, features) @ weights["W"]
     if plan.bias_on_x and "b" in weights:
         x_pre += weights["b"]
@@ -127,7 +125,9 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
                 share[t, k] = owed.sum(axis=0) if hasattr(owed, "sum") else owed  # a number: a vector that is not used
     dW, dU = _weight_products(tape, plan, x_grad, u_grad)
     x_grad, u_grad = x_grad.reshape(T, B, G * H), u_grad.reshape(T, B, G * H)
-    gradients = {"W": dW, "U": dU, "b": x_grad.sum(axis=(0, 1)), "b_h": u_grad.sum(axis=(0, 1))}
+    gradients = {"W": dW, "U": dU, "b": x_grad.sum(axis=(0, 1))}
+    if "b_h" in weights:
+        gradients["b_h"] = recurrent_bias(tape, u_grad).sum(axis=0)
     gradients |= {name: share.sum(axis=0).reshape(-1) for name, share in vectors.items()}
     return Gradients(
         weights={name: gradients[name] for name in weights},
@@ -138,24 +138,6 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> G
         u_pre=u_grad,
         vectors={name: share.reshape(T, -1) for name, share in vectors.items()},
     )
-
-
-def operands(tape: Tape) -> dict[str, Array]:
-    """What met each gate's columns of U, at every step: m * h_{t-1}, or m * v_t where the gate has an inner product.
-
-    By gate, (T, B, H): the part of step t in dU_q is operand_t^T u_pre_t,q.
-    """
-    cell, plan, drop = tape.cell, plan_of(tape.cell), tape.drop
-    before = {name: v[:-1] for name, v in tape.states.items()}
-    met = dict.fromkeys(cell.gates, before["h"])
-    if plan.operands.leaves:
-        leaves: dict[str, Any] = {f"s.{k}": v for k, v in before.items()}
-        leaves |= {f"n.{k}": v[1:] for k, v in tape.states.items()} | {f"k.{k}": v for k, v in tape.kept.items()}
-        met |= plan.operands(Arrays(), leaves | vector_leaves(cell, tape.weights))
-    if drop is None:
-        return met
-    masked = {id(v): v * drop for v in {id(v): v for v in met.values()}.values()}
-    return {q: masked[id(v)] for q, v in met.items()}
 
 
 def _weight_products(tape: Tape, plan: Plan, x_grad: Array, u_grad: Array) -> tuple[Array, Array]:
