@@ -14,12 +14,21 @@ from rnnkit_kernels.contract import Cell
 from ..layers.base import Layer
 from ..model import Sequential
 from . import targets
-from .compare import Report
+from .compare import Report, Settings
+from .recurrences import check_cell
 
 __all__ = ["Report", "gradcheck"]
 
 
-def gradcheck(target: Any, *arrays: Any, **options: Any) -> Report:
+def gradcheck(
+    target: Any,
+    *arrays: Any,
+    method: str = "auto",
+    tolerance: float | None = None,
+    elements: int = 2000,
+    seed: int = 0,
+    **options: Any,
+) -> Report:
     """Compares a target's gradient with its differences, in float64, along a random direction and element by element.
 
     gradcheck(cell)                    a cell, or a kernel of one: all weights, x, initial states, every pre-activation;
@@ -38,14 +47,15 @@ def gradcheck(target: Any, *arrays: Any, **options: Any) -> Report:
     Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a
     target of another kind.
     """
+    settings = Settings(method, tolerance, elements, seed)
     if isinstance(target, type):
         target = target()
     if isinstance(target, (Cell, Kernel)):
-        return targets.check_cell(target, *arrays, **options)
+        return check_cell(target, settings, *arrays, **options)
     if isinstance(target, Sequential):
-        return targets.check_model(target, *arrays, **options)
+        return targets.check_model(target, settings, *arrays, **options)
     if isinstance(target, Layer):
-        return targets.check_layer(target, *arrays, **options)
+        return targets.check_layer(target, settings, *arrays, **options)
     if callable(target):
-        return targets.check_loss(target, *arrays, **options)
+        return targets.check_loss(target, settings, *arrays, **options)
     raise TypeError(f"gradcheck takes a cell, a kernel, a layer, a model or a loss; got {target!r}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["Element", "Report", "compare"]
+__all__ = ["Element", "Report", "Settings", "compare"]
 
 Point = dict[str, Array]
 Index = tuple[int, ...]
@@ -19,6 +19,34 @@ Index = tuple[int, ...]
 # a kink the difference is wrong at this width and right at a smaller one; a wrong gradient is wrong at every width.
 _WIDTHS = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
 _TINY = 1e-30  # of a complex step: no subtraction, so no rounding
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose: see `gradcheck`."""
+
+    method: str = "auto"
+    tolerance: float | None = None
+    elements: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in ("auto", "complex", "difference"):
+            raise ValueError(f"method is 'auto', 'difference' or 'complex'; got {self.method!r}")
+
+    def method_for(self, smooth: bool) -> str:
+        """The method for a function of arrays, which the complex step needs to be smooth."""
+        if self.method == "complex" and not smooth:
+            raise ValueError("the complex step needs a function without kinks; use method='difference'")
+        return ("complex" if smooth else "difference") if self.method == "auto" else self.method
+
+    def method_for_a_loss(self, kind: str) -> str:
+        """The method where a loss has the last word: it takes real numbers."""
+        if self.method == "complex":
+            raise ValueError(
+                f"{kind} is checked by differences: a loss takes real numbers; the complex step is for cells and layers"
+            )
+        return "difference"
 
 
 @dataclass(frozen=True)
@@ -89,11 +117,8 @@ def compare(
     point: Point,
     gradient: Point,
     where: Callable[[str, Index], str],
-    *,
+    settings: Settings,
     method: str,
-    tolerance: float | None,
-    elements: int,
-    seed: int,
     suspect: Callable[[tuple[Element, ...]], str | None] = lambda wrong: None,
 ) -> Report:
     """value: the function, a number for a point of named arrays; gradient: what is claimed to be its derivative."""
@@ -103,9 +128,9 @@ def compare(
                 f"gradcheck needs float64 and {name} is {array.dtype}: in float32 a difference keeps three digits, too "
                 "few to tell a right gradient from a wrong one; build with dtype='float64'"
             )
-    limit = tolerance if tolerance is not None else (1e-12 if method == "complex" else 1e-7)
+    limit = settings.tolerance if settings.tolerance is not None else (1e-12 if method == "complex" else 1e-7)
     slope = _complex_slope if method == "complex" else _difference
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
     direction = {name: rng.standard_normal(a.shape) for name, a in point.items()}
     claimed = float(sum((gradient[name] * direction[name]).sum() for name in point))
     length = np.sqrt(sum((gradient[name] ** 2).sum() for name in point)) + _TINY
@@ -116,7 +141,7 @@ def compare(
         # A sum is rounded to the size of its largest terms, not of its value: what is below a hundredth of the largest
         # element of its array is held to that scale.
         floor = 1e-2 * float(np.max(np.abs(gradient[name]), initial=0)) + _TINY
-        share = array.size if total <= elements else max(1, elements * array.size // total)
+        share = array.size if total <= settings.elements else max(1, settings.elements * array.size // total)
         found = []
         for flat in rng.choice(array.size, size=share, replace=False) if share < array.size else range(array.size):
             index = tuple(int(k) for k in np.unravel_index(flat, array.shape))

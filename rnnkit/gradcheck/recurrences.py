@@ -1,0 +1,118 @@
+"""A recurrence as a function of named arrays: weights, input, initial states and every pre-activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnkit_kernels import activations
+from rnnkit_kernels.backends import Kernel, backend
+from rnnkit_kernels.contract import Cell
+from rnnkit_kernels.types import Array
+
+from .compare import Element, Index, Report, Settings, compare
+
+__all__ = ["check_cell", "draw_weights", "smooth", "weight_element"]
+
+
+def check_cell(
+    target: Cell | Kernel,
+    settings: Settings,
+    *,
+    steps: int = 4,
+    rows: int = 3,
+    features: int = 2,
+    units: int = 3,
+    masked: bool = True,
+    dropped: bool = True,
+) -> Report:
+    """A recurrence of the cell. Every pre-activation is an argument too: an error is found at its gate and step.
+
+    (The input carries them in: x has G*H further features, which meet an identity in W.)
+    """
+    kernel = target if isinstance(target, Kernel) else backend("numpy").kernel(target)
+    cell, rng = kernel.cell, np.random.default_rng(settings.seed)
+    columns = len(cell.gates) * units
+    weights = draw_weights(cell, features, units, rng)
+    state0 = {k: rng.standard_normal((rows, units)) for k in cell.state}
+    mask = rng.random((steps, rows)) < 0.7 if masked else None
+    drop = (rng.random((rows, units)) < 0.7) / 0.7 if dropped else None
+    dh = rng.standard_normal((steps, rows, units))
+    dlast = {k: rng.standard_normal((rows, units)) for k in cell.state}
+    point = dict(weights) | {f"state0 {k}": v for k, v in state0.items()}
+    point |= {"x": rng.standard_normal((steps, rows, features)), "pre-activation": np.zeros((steps, rows, columns))}
+
+    def run(at: dict[str, Array]) -> Any:
+        W = np.concatenate([at["W"], np.eye(columns)])
+        x = np.concatenate([at["x"], at["pre-activation"]], axis=2)
+        with np.errstate(over="ignore"):
+            return kernel.forward(
+                {k: at[k] for k in weights} | {"W": W},
+                x,
+                {k: at[f"state0 {k}"] for k in cell.state},
+                mask=mask,
+                drop=drop,
+            )
+
+    def value(at: dict[str, Array]) -> Any:
+        h, last, _ = run(at)
+        return (h * dh).sum() + sum((last[k] * dlast[k]).sum() for k in cell.state)
+
+    with np.errstate(over="ignore"):
+        grads = kernel.backward(run(point)[2], dh, dlast)
+    gradient = grads.weights | {f"state0 {k}": v for k, v in grads.state0.items()}
+    gradient |= {
+        "W": grads.weights["W"][:features],
+        "x": grads.x[:, :, :features],
+        "pre-activation": grads.x[:, :, features:],
+    }
+
+    def suspect(wrong: tuple[Element, ...]) -> str | None:
+        """The last step with an error: later ones are right, so that is where it was made, and not handed down."""
+        late = [e for e in wrong if e.array == "pre-activation"]
+        if not late:
+            return None
+        step = max(e.index[0] for e in late)
+        gates = sorted({cell.gates[e.index[2] // units] for e in late if e.index[0] == step})
+        return f"gate {' and '.join(gates)}, step {step} (the last step that is wrong)"
+
+    def where(name: str, index: Index) -> str:
+        if name == "pre-activation":
+            gate, unit = divmod(index[2], units)
+            return f"pre-activation of gate {cell.gates[gate]}, step {index[0]}, row {index[1]}, unit {unit}"
+        if name == "x":
+            return f"x at step {index[0]}, row {index[1]}, feature {index[2]}"
+        return (
+            weight_element(cell, name, index, units) if name in weights else f"{name}, row {index[0]}, unit {index[1]}"
+        )
+
+    return compare(
+        f"{cell.name} ({kernel.origin})", value, point, gradient, where,
+        settings, settings.method_for(smooth(cell)), suspect=suspect,
+    )  # fmt: skip
+
+
+def draw_weights(cell: Cell, features: int, units: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Random weights of every kind that the cell has, float64, of a size that keeps gates away from their ends."""
+    columns = len(cell.gates) * units
+    shapes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (units, columns), "b": (columns,)}
+    if cell.recurrent_bias:
+        shapes["b_h"] = (columns,)
+    shapes |= dict.fromkeys(cell.gate_vectors, (columns,)) | dict.fromkeys(cell.unit_vectors, (units,))
+    return {name: 0.6 * rng.standard_normal(shape) + cell.initial.get(name, 0) for name, shape in shapes.items()}
+
+
+def weight_element(cell: Cell, name: str, index: Index, units: int) -> str:
+    """An element of a weight in words: 'U[unit 1, gate f, unit 2]'."""
+    if name in cell.unit_vectors:
+        return f"{name}[unit {index[0]}]"
+    gate, unit = divmod(index[-1], units)
+    row = {"W": "feature", "U": "unit"}.get(name)
+    first = "" if row is None else f"{row} {index[0]}, "
+    return f"{name}[{first}gate {cell.gates[gate]}, unit {unit}]"
+
+
+def smooth(thing: Any) -> bool:
+    chosen = [getattr(thing, f) for f in ("activation", "recurrent_activation") if hasattr(thing, f)]
+    return all(a is None or (isinstance(a, str) and a not in activations.KINKED) for a in chosen)
