@@ -39,6 +39,9 @@ class Stack:
         for layer in layers:
             self.add(layer)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([{', '.join(map(repr, self.layers))}])"
+
     def add(self, layer: Layer) -> None:
         """Puts a layer at the end. Raises ValueError once the model has been built without it."""
         if not isinstance(layer, Layer):
