@@ -17,7 +17,7 @@ import numpy as np
 from . import activations
 from .simplify import simplify
 
-__all__ = ["CUTS", "POINTWISE", "Graph", "Node"]
+__all__ = ["CUTS", "POINTWISE", "Graph", "Node", "substitute"]
 
 POINTWISE = frozenset(
     "add sub mul div neg sigmoid tanh relu exp log sqrt rsqrt abs erf softplus maximum minimum where less given".split()
@@ -237,3 +237,16 @@ _UFUNCS: dict[str, Callable[..., Node]] = {
     "reciprocal": lambda g, a: g.make("div", 1, a),
     "greater": lambda g, a, b: g.make("less", b, a),
 }
+
+
+def substitute(outputs: dict[str, Node], given: dict[Node, Node]) -> dict[str, Node]:
+    """The same expressions with some nodes replaced, and what then is not needed left out."""
+    made = dict(given)
+
+    def replaced(node: Node) -> Node:
+        if node not in made:
+            args = tuple(replaced(a) for a in node.args)
+            made[node] = node if args == node.args else node.graph.make(node.op, *args, attr=node.attr)
+        return made[node]
+
+    return {name: replaced(node) for name, node in outputs.items()}

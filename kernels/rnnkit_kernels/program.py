@@ -18,7 +18,7 @@ from . import adjoint as reverse
 from .contract import Adjoint, Cell
 from .cut import available_from, separate
 from .equations import show
-from .expressions import CUTS, POINTWISE, Graph, Node
+from .expressions import CUTS, POINTWISE, Graph, Node, substitute
 from .replay import needs_argument
 
 __all__ = ["Program", "Step", "derive", "show", "trace", "trace_adjoint"]
@@ -201,15 +201,7 @@ def derive(cell: Cell) -> Program:
 
 def cut_at_kept(step: Step, outputs: dict[str, Node]) -> dict[str, Node]:
     """The same values, computed from what a backward pass has at hand."""
-    memo = {node: step.graph.leaf(name) for node, name in available_from(step).items()}
-
-    def rewrite(node: Node) -> Node:
-        if node not in memo:
-            args = tuple(rewrite(a) for a in node.args)
-            memo[node] = node if args == node.args else step.graph.make(node.op, *args, attr=node.attr)
-        return memo[node]
-
-    return {name: rewrite(node) for name, node in outputs.items()}
+    return substitute(outputs, {node: step.graph.leaf(name) for node, name in available_from(step).items()})
 
 
 def trace_adjoint(cell: Any) -> Program:

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import activations
 from .adjoint import pull
-from .expressions import Graph, Node
+from .expressions import Graph, Node, substitute
 
 __all__ = ["Replay", "back", "needs_argument"]
 
@@ -85,15 +85,7 @@ def _slope(activation: Any) -> Replay:
     a = graph.leaf("a")
     y = graph.apply(activation, a)
     owed = pull(graph, {y: graph.leaf("d")})[0].get(a, graph.value(0))
-    memo = {y: graph.leaf("y")} if y is not a else {}
-
-    def rewrite(node: Node) -> Node:
-        if node not in memo:
-            args = tuple(rewrite(b) for b in node.args)
-            memo[node] = node if args == node.args else graph.make(node.op, *args, attr=node.attr)
-        return memo[node]
-
-    return Replay({"da": rewrite(owed)})
+    return Replay(substitute({"da": owed}, {y: graph.leaf("y")} if y is not a else {}))
 
 
 def needs_argument(activation: Any) -> bool:
