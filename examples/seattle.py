@@ -21,7 +21,7 @@ MONTHS, SPLIT, WINDOW = 840, 792, 24
 
 
 def course(seed: int) -> Sequential:
-    """The course's listing: 100 epochs take it to about 0.28, and its learning rate is the reason."""
+    """The course's listing. At its learning rate the seed decides: 0.25 to 0.32 after 100 epochs."""
     model = Sequential([SimpleRNN(100, return_sequences=True), SimpleRNN(100), Dense(1)], seed=seed)
     model.compile(loss="huber", optimizer=SGD(learning_rate=1.5e-6, momentum=0.9), metrics=["mae"])
     return model
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--data", required=True, help="GISS station table, CSV")
     arguments.add_argument("--epochs", type=int, default=100)
-    arguments.add_argument("--seeds", type=int, default=3, help="how many runs; the median is printed")
+    arguments.add_argument("--seeds", type=int, default=3, help="how many runs; their median is printed (3)")
     options = arguments.parse_args()
 
     series = read_giss(options.data).values[:MONTHS]
