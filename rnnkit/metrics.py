@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from rnnkit.losses import MAE, MSE, Huber, PerValue, compare, spelling
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
+
+from .losses import MAE, MSE, Huber, PerValue, compare, spelling
 
 __all__ = ["ALL", "Mean", "Metric", "RootMean", "get", "huber", "mae", "mse", "rmse"]
 

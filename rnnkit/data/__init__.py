@@ -1,15 +1,15 @@
 """Data for sequence models: readers, windows, splits, scales, and the baselines that a model has to beat."""
 
-from rnnkit.data.baselines import linear, moving_average, naive, score_baselines, scores, seasonal_naive
-from rnnkit.data.batches import Batches
-from rnnkit.data.climate import read_cet, read_giss
-from rnnkit.data.delimited import read_csv
-from rnnkit.data.generators import hourly_temperature
-from rnnkit.data.readers import read_series
-from rnnkit.data.scalers import MinMaxScaler, StandardScaler
-from rnnkit.data.series import Series, fill_missing
-from rnnkit.data.splits import chronological_split
-from rnnkit.data.windows import timeseries_dataset_from_array, windowed_dataset, windows
+from .baselines import linear, moving_average, naive, score_baselines, scores, seasonal_naive
+from .batches import Batches
+from .climate import read_cet, read_giss
+from .delimited import read_csv
+from .generators import hourly_temperature
+from .readers import read_series
+from .scalers import MinMaxScaler, StandardScaler
+from .series import Series, fill_missing
+from .splits import chronological_split
+from .windows import timeseries_dataset_from_array, windowed_dataset, windows
 
 __all__ = [
     "Batches",

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from rnnkit.data.checks import count, finite, numbers
 from rnnkit_kernels.types import Array
+
+from .checks import count, finite, numbers
 
 __all__ = ["linear", "moving_average", "naive", "score_baselines", "scores", "seasonal_naive"]
 

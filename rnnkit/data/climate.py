@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnkit.data.files import LIMIT, FilePath, broken, text_lines
-from rnnkit.data.series import Series
 from rnnkit_kernels.types import Array
+
+from .files import LIMIT, FilePath, broken, text_lines
+from .series import Series
 
 __all__ = ["is_cet_by_day", "is_cet_by_month", "is_giss_header", "read_cet", "read_giss"]
 

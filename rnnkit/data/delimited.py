@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnkit.data import dates
-from rnnkit.data.files import LIMIT, FilePath, broken, text_lines
-from rnnkit.data.series import Series, calendar_period
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
+
+from . import dates
+from .files import LIMIT, FilePath, broken, text_lines
+from .series import Series, calendar_period
 
 __all__ = ["read_csv"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnkit.data.checks import count
-from rnnkit.data.series import Series
+from .checks import count
+from .series import Series
 
 __all__ = ["hourly_temperature"]
 

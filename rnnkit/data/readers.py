@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from rnnkit.data.climate import is_cet_by_day, is_cet_by_month, is_giss_header, read_cet, read_giss
-from rnnkit.data.delimited import read_csv
-from rnnkit.data.files import LIMIT, FilePath, text_lines
-from rnnkit.data.series import Series
+from .climate import is_cet_by_day, is_cet_by_month, is_giss_header, read_cet, read_giss
+from .delimited import read_csv
+from .files import LIMIT, FilePath, text_lines
+from .series import Series
 
 __all__ = ["read_series"]
 

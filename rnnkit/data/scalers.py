@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnkit.data.checks import count, finite, numbers
 from rnnkit_kernels.types import Array
+
+from .checks import count, finite, numbers
 
 __all__ = ["MinMaxScaler", "StandardScaler"]
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from rnnkit.data.checks import numbers
 from rnnkit_kernels.types import Array
+
+from .checks import numbers
 
 __all__ = ["Series", "calendar_period", "fill_missing"]
 

@@ -6,8 +6,9 @@ import math
 
 from numpy.typing import ArrayLike
 
-from rnnkit.data.checks import count, numbers
 from rnnkit_kernels.types import Array
+
+from .checks import count, numbers
 
 __all__ = ["chronological_split"]
 

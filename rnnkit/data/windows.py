@@ -6,9 +6,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from rnnkit.data.batches import Batches, in_time, permuted, through_buffer
-from rnnkit.data.checks import count, finite, numbers
 from rnnkit_kernels.types import Array
+
+from .batches import Batches, in_time, permuted, through_buffer
+from .checks import count, finite, numbers
 
 __all__ = ["timeseries_dataset_from_array", "windowed_dataset", "windows"]
 

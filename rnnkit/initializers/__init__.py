@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from rnnkit.initializers.draws import Constant, Initializer, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros
-from rnnkit.initializers.matrices import Identity, Orthogonal
-from rnnkit.initializers.scaled import (
+from rnnkit_kernels.sentences import unknown
+
+from .draws import Constant, Initializer, Ones, RandomNormal, RandomUniform, TruncatedNormal, Zeros
+from .matrices import Identity, Orthogonal
+from .scaled import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
@@ -23,7 +25,6 @@ from rnnkit.initializers.scaled import (
     VarianceScaling,
     fans,
 )
-from rnnkit_kernels.sentences import unknown
 
 __all__ = ["ALL", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer"]
 __all__ += ["LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnkit.initializers.draws import Drawn
 from rnnkit_kernels.types import Array
+
+from .draws import Drawn
 
 __all__ = ["Identity", "Orthogonal"]
 

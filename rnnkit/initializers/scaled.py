@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from rnnkit.initializers.draws import Drawn, RandomNormal, RandomUniform, TruncatedNormal
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
+
+from .draws import Drawn, RandomNormal, RandomUniform, TruncatedNormal
 
 __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "VarianceScaling"]
 __all__ += ["fans"]

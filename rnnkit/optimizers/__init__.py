@@ -10,9 +10,10 @@ Source of the update rules: Keras 3, `keras/src/optimizers/`.
 
 from __future__ import annotations
 
-from rnnkit.optimizers.base import Optimizer, Updated
-from rnnkit.optimizers.rules import SGD, Adam, AdamW, RMSprop
 from rnnkit_kernels.sentences import unknown
+
+from .base import Optimizer, Updated
+from .rules import SGD, Adam, AdamW, RMSprop
 
 __all__ = ["ALL", "SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "Updated", "get"]
 

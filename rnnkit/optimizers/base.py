@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from rnnkit import trees
 from rnnkit_kernels.types import Array
+
+from .. import trees
 
 __all__ = ["Optimizer", "Updated"]
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnkit.optimizers.base import Optimizer, Updated
 from rnnkit_kernels.types import Array
+
+from .base import Optimizer, Updated
 
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
