@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .border import check_finite, check_lengths, hidden, to_array, to_mask
+from .border import check_lengths, to_array, to_finite, to_mask, whole
 
 __all__ = ["Batch", "Source", "source"]
 
@@ -65,16 +65,15 @@ def _is_array(x: Any) -> bool:
 
 
 def _from_arrays(x: Any, y: Any, batch_size: int, sample_weight: Any, mask: Any, dtype: Any) -> Source:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ValueError(f"batch_size is a whole number from 1 up, got {batch_size!r}")
-    whole = _checked(x, y, sample_weight, mask, dtype)
-    count = len(whole.x)
+    batch_size = whole("batch_size", batch_size, least=1)
+    data = _checked(x, y, sample_weight, mask, dtype)
+    count = len(data.x)
 
     def batches(order: np.random.Generator | None) -> Iterator[Batch]:
         rows = np.arange(count) if order is None else order.permutation(count)
         for start in range(0, count, batch_size):
             part = rows[start : start + batch_size] if order is not None else slice(start, start + batch_size)
-            yield Batch(*(None if a is None else a[part] for a in (whole.x, whole.y, whole.sample_weight, whole.mask)))  # type: ignore[arg-type]
+            yield Batch(*(None if a is None else a[part] for a in (data.x, data.y, data.sample_weight, data.mask)))  # type: ignore[arg-type]
 
     return Source(batches, -(-count // batch_size))
 
@@ -126,9 +125,9 @@ def _checked(x: Any, y: Any, sample_weight: Any, mask: Any, dtype: Any) -> Batch
     sample_weight = None if sample_weight is None else to_array("sample_weight", sample_weight, dtype)
     mask = None if mask is None else to_mask(mask, x)
     check_lengths(x=x, y=y, sample_weight=sample_weight, mask=mask)
-    check_finite("x", x, mask)
+    x = to_finite("x", x, mask)
     if y is not None:
-        check_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
+        to_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
     if sample_weight is not None:
-        check_finite("sample_weight", sample_weight)
-    return Batch(hidden(x, mask), y, sample_weight, mask)
+        to_finite("sample_weight", sample_weight)
+    return Batch(x, y, sample_weight, mask)

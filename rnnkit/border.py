@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["axes_of", "check_finite", "check_lengths", "hidden", "to_array", "to_mask"]
+__all__ = ["axes_of", "check_lengths", "to_array", "to_finite", "to_mask", "whole"]
 
 _AXES = {1: ("sample",), 2: ("sample", "feature"), 3: ("sample", "step", "feature")}
 
@@ -46,14 +46,18 @@ def to_mask(given: Any, x: Array) -> Array:
     return mask
 
 
-def check_finite(name: str, array: Array, mask: Array | None = None) -> None:
-    """Names the first NaN or infinity by its position; behind a mask there may be anything."""
+def to_finite(name: str, array: Array, mask: Array | None = None) -> Array:
+    """The array, if all of it is finite; the first NaN or infinity is named by its position.
+
+    Behind a mask there may be anything. What is not finite there comes back as 0: 0 * NaN is NaN, wherever they meet.
+    """
     good = np.isfinite(array)
-    if mask is not None:
-        good |= ~mask.reshape(mask.shape + (1,) * (array.ndim - 2))
     if good.all():
-        return
-    bad = np.argwhere(~good)
+        return array
+    real = True if mask is None else mask.reshape(mask.shape + (1,) * (array.ndim - 2))
+    bad = np.argwhere(~good & real)
+    if not len(bad):
+        return np.where(real, array, 0).astype(array.dtype, copy=False)
     first = tuple(bad[0])
     where = ", ".join(f"{axis} {k}" for axis, k in zip(axes_of(array.ndim), first, strict=True))
     raise ValueError(
@@ -62,11 +66,11 @@ def check_finite(name: str, array: Array, mask: Array | None = None) -> None:
     )
 
 
-def hidden(array: Array, mask: Array | None) -> Array:
-    """`array` with zeros where NaN or infinity stand behind the mask: 0 * NaN is NaN, wherever a product meets it."""
-    if mask is None or np.isfinite(array).all():
-        return array
-    return np.where(mask.reshape(mask.shape + (1,) * (array.ndim - 2)), array, 0).astype(array.dtype, copy=False)
+def whole(name: str, given: Any, least: int) -> int:
+    """`given` as an int. Raises ValueError for what is no whole number from `least` up."""
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < least:
+        raise ValueError(f"{name} is a whole number from {least} up, got {given!r}")
+    return int(given)
 
 
 def check_lengths(**arrays: Array | None) -> int:

@@ -114,11 +114,10 @@ def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: di
         shape = tuple(config["shape"])
         if not all(n is None or (isinstance(n, int) and n > 0) for n in shape):
             raise ValueError(f"its input shape is {shape}")
-        steps = shape[1:] if config["steps_fixed"] else ((None, *shape[2:]) if len(shape) > 2 else shape[1:])
         model = Sequential(dtype=config["dtype"], seed=config["seed"])
         _compare(stack, shape, sizes, {"float32": "F32", "float64": "F64"}[config["dtype"]])
         if config["steps_fixed"]:
-            model.add(layers.Input(steps))
+            model.add(layers.Input(shape[1:]))
         for layer in stack:
             model.add(layer)
         model.accept((None, *shape[1:]))

@@ -11,9 +11,9 @@ import numpy as np
 from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
-from .border import check_finite, hidden, to_array, to_mask
+from .border import to_array, to_finite, to_mask
 from .context import Context
-from .layers.base import Layer, Params, Pullback, Shape
+from .layers.base import FEATURE_AXIS, Layer, Params, Pullback, Shape, wrong_rank
 from .layers.core import Input
 from .layers.recurrent import Recurrent, State
 
@@ -89,7 +89,7 @@ class Stack:
         if self.built:
             built = self.input_shape
             if len(shape) != len(built) or any(a and b and a != b for a, b in zip(shape[1:], built[1:], strict=True)):
-                hint = "; add the feature axis with x[..., None]" if len(shape) == len(built) - 1 else ""
+                hint = FEATURE_AXIS if len(shape) == len(built) - 1 else ""
                 raise ValueError(f"the model was built for inputs {built}; got {shape}{hint}")
             return
         if not self.layers:
@@ -107,11 +107,8 @@ class Stack:
     def _init(self, layer: Layer, shape: Shape) -> None:
         kind = type(layer).__name__
         if layer.rank is not None and len(shape) != layer.rank:
-            axes = {2: "(batch, features)", 3: "(batch, time, features)"}[layer.rank]
-            hint = "; add the feature axis with x[..., None]" if len(shape) < layer.rank else ""
-            if self.params:
-                hint = "; the layer before it should return sequences" if len(shape) < layer.rank else ""
-            raise ValueError(f"layer {len(self.params)} {kind} takes {axes}; got shape {shape}{hint}")
+            hint = "; the layer before it should return sequences" if self.params else FEATURE_AXIS
+            raise wrong_rank(f"layer {len(self.params)} {kind}", shape, layer.rank, hint)
         try:
             params, out = layer.init(self._weight_rng, shape, self.dtype)
         except ValueError as error:
@@ -153,7 +150,7 @@ class Stack:
                 dparams[k], dy = pullbacks[k](dy)
             return dparams, dy
 
-        return x, ctx.mask, back
+        return x, ctx.mask if x.ndim > 2 else None, back  # where no steps are left, none is masked
 
     def reset_states(self) -> None:
         """Stateful layers begin again from zeros. (They do so too when the number of rows changes.)"""
@@ -163,9 +160,9 @@ class Stack:
         """x and mask through the border: arrays of the model's dtype, finite, of the shape it was built for."""
         array = to_array("x", x, self.dtype)
         flags = None if mask is None else to_mask(mask, array)
-        check_finite("x", array, flags)
+        array = to_finite("x", array, flags)
         self.accept(array.shape)
-        return hidden(array, flags), flags
+        return array, flags
 
     def forward(self, x: Any, *, mask: Any = None, rng: np.random.Generator | None = None) -> tuple[Array, Pullback]:
         """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`."""

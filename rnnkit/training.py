@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .batches import Batch, Source, source
-from .border import check_lengths
+from .border import check_lengths, whole
 from .callbacks import Callback, ProgressBar
 from .context import Context
 from .diagnosis import Witness
@@ -75,7 +75,6 @@ def evaluate(model: Sequential, data: Source, verbose: Any) -> dict[str, float]:
         for batch in watched(data.batches(None), data.length, "evaluate", verbose):
             model.accept(batch.x.shape)
             y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask))
-            mask = _mask_for(y, mask)
             value, _ = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
             sums.add(value, y, batch, mask)
     return sums.logs()
@@ -96,7 +95,7 @@ def fit(
     history = model.history = History()
     watching: list[Callback] = [*callbacks, ProgressBar(verbose)]
     logs: dict[str, float] = {}
-    first, last = (_whole(name, n) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))
+    first, last = (whole(name, n, least=0) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))
     model.stop_training = False
     for callback in watching:
         callback.set_model(model)
@@ -137,7 +136,6 @@ def _step(model: Sequential, batch: Batch, sums: _Sums, where: str) -> None:
     # What overflows is told by the witness, in a sentence, instead of NumPy's warnings.
     with _states_kept(model, unless_done=True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         y, mask, pullback = model.run(batch.x, ctx)
-        mask = _mask_for(y, mask)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
         witness.check_forward(value, y)
         grads, _ = pullback(dy)
@@ -147,11 +145,6 @@ def _step(model: Sequential, batch: Batch, sums: _Sums, where: str) -> None:
         params, state = model.optimizer.step(model.params, grads, model.optimizer_state)
     model.params, model.optimizer_state = params, state
     sums.add(value, y, batch, mask)
-
-
-def _mask_for(y: Any, mask: Any) -> Any:
-    """The mask that goes to loss and metrics: none where the output has no steps left."""
-    return mask if mask is not None and y.ndim > 2 else None
 
 
 def _sources(
@@ -164,8 +157,7 @@ def _sources(
     held_out = None
     if split and validation_data is None:
         data, tail = _split(data, split)
-        held_out = source(**tail, **options)
-        data = data | {"batch_size": options["batch_size"]}
+        held_out = source(**tail, dtype=model.dtype)
     elif validation_data is not None:
         if (
             isinstance(validation_data, (tuple, list))
@@ -185,14 +177,8 @@ def _is_arrays(parts: Sequence[Any]) -> bool:
     return not (isinstance(first, (tuple, list)) and len(first) and isinstance(first[0], np.ndarray))
 
 
-def _whole(name: str, given: Any) -> int:
-    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 0:
-        raise ValueError(f"{name} is a whole number from 0 up, got {given!r}")
-    return int(given)
-
-
 def _split(data: dict[str, Any], share: float) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The last share of every array, before any shuffling, as Keras takes it."""
+    """The data without the last share of every array, and that share: before any shuffling, as Keras takes it."""
     names = ("x", "y", "sample_weight", "mask")
     if data["y"] is None:
         raise ValueError("validation_split needs arrays x and y; with an iterable of batches give validation_data")
@@ -202,7 +188,7 @@ def _split(data: dict[str, Any], share: float) -> tuple[dict[str, Any], dict[str
     if at == 0:
         raise ValueError(f"validation_split {share} of {count} samples leaves none to train on")
     head = {name: None if a is None else a[:at] for name, a in arrays.items()}
-    return head, {name: None if a is None else a[at:] for name, a in arrays.items()}
+    return data | head, data | {name: None if a is None else a[at:] for name, a in arrays.items()}
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from .sentences import unknown
@@ -97,15 +98,8 @@ ALL: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 ALL["silu"] = swish
 
-# Where a derivative (or the one after it) jumps: differences and complex steps are asked only beside these points.
-KINKED: dict[str, tuple[float, ...]] = {
-    "hard_sigmoid": (-3.0, 3.0),
-    "relu": (0.0,),
-    "leaky_relu": (0.0,),
-    "elu": (0.0,),
-    "selu": (0.0,),
-    "softsign": (0.0,),
-}
+# Those whose derivative, or the one after it, jumps somewhere: the complex step is not for them.
+KINKED = ("hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softsign")
 
 
 def check(activation: Any) -> None:
@@ -156,11 +150,16 @@ def name_of(activation: Any) -> str:
 
 def _call(function: Any, F: Any, a: Any) -> Any:
     """`function(F, a)` where it takes two values, else `function(a)`."""
+    return function(F, a) if _takes_two(function) else function(a)
+
+
+@lru_cache(maxsize=256)
+def _takes_two(function: Any) -> bool:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # NumPy's ufuncs have no signature in some versions
-        return function(a)
+        return False
     required = [
         p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
-    return function(F, a) if len(required) == 2 else function(a)
+    return len(required) == 2

@@ -84,6 +84,17 @@ class Cell:
     def name(self) -> str:
         return type(self).__name__
 
+    def weight_shapes(self, features: int, units: int, bias: bool = True) -> dict[str, tuple[int, ...]]:
+        """The shapes of all weights of the cell, by name, in their order; without biases where `bias` is False."""
+        columns = len(self.gates) * units
+        shapes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (units, columns)}
+        if bias:
+            shapes["b"] = (columns,)
+            if self.recurrent_bias:
+                shapes["b_h"] = (columns,)
+        shapes |= {name: (columns,) for name in self.gate_vectors if name != "b"}
+        return shapes | dict.fromkeys(self.unit_vectors, (units,))
+
     @property
     def has_adjoint(self) -> bool:
         """Whether an adjoint by hand stands beside the step; without one it is derived."""
@@ -147,19 +158,14 @@ def check_call(
         raise ValueError(
             f"{cell.name}: U is (H, {len(cell.gates)} H) for the gates {' '.join(cell.gates)}; got {weights['U'].shape}"
         )
-    expected: dict[str, tuple[int, ...]] = {"W": (features, columns), "b": (columns,)}
-    if cell.recurrent_bias:
-        expected["b_h"] = (columns,)
-    expected |= dict.fromkeys(cell.gate_vectors, (columns,)) | dict.fromkeys(cell.unit_vectors, (units,))
+    expected = cell.weight_shapes(features, units)
     for name in (*cell.gate_vectors, *cell.unit_vectors):
         if name not in weights and name != "b":
             raise ValueError(f"{cell.name}: weights lack {name!r}, of shape {expected[name]}")
     for name, weight in weights.items():
-        if name not in expected and name != "U":
-            raise ValueError(
-                f"{cell.name} has no weight {name!r}; it has W U {' '.join(n for n in expected if n != 'W')}"
-            )
-        if name in expected and weight.shape != expected[name]:
+        if name not in expected:
+            raise ValueError(f"{cell.name} has no weight {name!r}; it has {' '.join(expected)}")
+        if weight.shape != expected[name]:
             raise ValueError(
                 f"{cell.name}: {name} should have shape {expected[name]} for x {x.shape}; got {weight.shape}"
             )

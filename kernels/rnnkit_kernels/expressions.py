@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import activations
+from . import simplify as simplification
 from .simplify import simplify
 
 __all__ = ["CUTS", "POINTWISE", "Graph", "Node", "substitute"]
@@ -26,7 +27,7 @@ POINTWISE = frozenset(
 CUTS = frozenset("matmul matmul_t standardize mean sum softmax".split())
 
 _COMMUTE = frozenset("add mul maximum minimum".split())
-_HERE = (__file__, activations.__file__)
+_HERE = (__file__, activations.__file__, simplification.__file__)
 
 
 def _source() -> str:
@@ -106,7 +107,7 @@ class Node:
         raise TypeError(f"np.{function.__name__} at {_source()} cannot stand in a step; use +, -, *, / and F.*")
 
     def __repr__(self) -> str:
-        from .program import show
+        from .equations import show
 
         return show(self)
 

@@ -8,7 +8,7 @@ in `keep`, the old state and the new one become inputs, everything else is compu
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from .equations import show
 from .expressions import CUTS, POINTWISE, Graph, Node, substitute
 from .replay import needs_argument
 
-__all__ = ["Program", "Step", "derive", "show", "trace", "trace_adjoint"]
+__all__ = ["Program", "Step", "derive", "trace", "trace_adjoint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +94,11 @@ def namespace(graph: Graph, prefix: str, members: Iterable[str]) -> SimpleNamesp
     return SimpleNamespace(**{m: graph.leaf(f"{prefix}.{m}") for m in members})
 
 
-def _vectors(cell: Cell, graph: Graph) -> SimpleNamespace:
-    p = namespace(graph, "p", cell.unit_vectors)
+def vectors(cell: Cell, value: Callable[[str], Any]) -> SimpleNamespace:
+    """The namespace p of a step: p.p_i, p.gamma_x.i where a vector has a part for each gate; `value` by leaf name."""
+    p = SimpleNamespace(**{name: value(f"p.{name}") for name in cell.unit_vectors})
     for name in cell.gate_vectors:
-        setattr(p, name, namespace(graph, f"p.{name}", cell.gates))
+        setattr(p, name, SimpleNamespace(**{q: value(f"p.{name}.{q}") for q in cell.gates}))
     return p
 
 
@@ -106,7 +107,7 @@ def trace(cell: Cell) -> Step:
     """Reads the cell's step. Raises ValueError, naming the cell, when it returns what its declarations do not say."""
     graph = Graph()
     x, u = namespace(graph, "x", cell.gates), namespace(graph, "u", cell.gates)
-    given = (graph, x, u, namespace(graph, "s", cell.state), _vectors(cell, graph))
+    given = (graph, x, u, namespace(graph, "s", cell.state), vectors(cell, graph.leaf))
     result, variables = _call_and_watch(cell.step, given)
     if not (isinstance(result, tuple) and len(result) == 2 and all(isinstance(part, tuple) for part in result)):
         raise ValueError(f"{cell.name}.step returns ((new state), (kept)), two tuples; got {result!r}")
@@ -210,7 +211,7 @@ def trace_adjoint(cell: Any) -> Program:
     graph = Graph()
     kept = adjoint_names(graph, step)
     old, new, d = (namespace(graph, prefix, cell.state) for prefix in "snd")
-    result: Adjoint = cell.adjoint(graph, kept, old, new, d, _vectors(cell, graph))
+    result: Adjoint = cell.adjoint(graph, kept, old, new, d, vectors(cell, graph.leaf))
     return Program({name: graph.value(value) for name, value in flatten(cell, result).items()})
 
 

@@ -155,9 +155,7 @@ def trace(
     model.states = states
     if not tapes:
         raise ValueError("the model has no recurrent layer to trace")
-    value, dy = measure(
-        out, batch.y, sample_weight=batch.sample_weight, mask=left if left is not None and out.ndim > 2 else None
-    )
+    value, dy = measure(out, batch.y, sample_weight=batch.sample_weight, mask=left)
     gradients: Any
     gradients, dx = pullback(dy)
     layers = tuple(_layer(*entry, found[k]) for k, entry in enumerate(tapes))

@@ -95,11 +95,7 @@ def check_cell(
 
 def draw_weights(cell: Cell, features: int, units: int, rng: np.random.Generator) -> dict[str, Array]:
     """Random weights of every kind that the cell has, float64, of a size that keeps gates away from their ends."""
-    columns = len(cell.gates) * units
-    shapes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (units, columns), "b": (columns,)}
-    if cell.recurrent_bias:
-        shapes["b_h"] = (columns,)
-    shapes |= dict.fromkeys(cell.gate_vectors, (columns,)) | dict.fromkeys(cell.unit_vectors, (units,))
+    shapes = cell.weight_shapes(features, units)
     return {name: 0.6 * rng.standard_normal(shape) + cell.initial.get(name, 0) for name, shape in shapes.items()}
 
 

@@ -94,7 +94,7 @@ def check_model(
             out, left, pullback = model.run(at["x"], Context(model.backend, flags))
         finally:
             model.params, model.states = params, states
-        value, dy = measure(out, y, sample_weight=sample_weight, mask=left if out.ndim > 2 else None)
+        value, dy = measure(out, y, sample_weight=sample_weight, mask=left)
         return value, dy, pullback
 
     point = {name: params[k][w] for name, (k, w) in names.items()} | {"x": data}

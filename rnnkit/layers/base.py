@@ -20,7 +20,7 @@ from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
 
-__all__ = ["Layer", "Params", "Pullback", "Shape", "feature_count"]
+__all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "feature_count", "wrong_rank"]
 
 Params = dict[str, Array]
 Shape = tuple[int | None, ...]
@@ -80,12 +80,19 @@ class Layer:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
 
+FEATURE_AXIS = "; add the feature axis with x[..., None]"
+
+
+def wrong_rank(layer: str, shape: Shape, rank: int, hint: str = FEATURE_AXIS) -> ValueError:
+    """The refusal of a shape with too many axes, or with too few: then with the hint."""
+    axes = {2: "(batch, features)", 3: "(batch, time, features)"}[rank]
+    return ValueError(f"{layer} takes {axes}; got shape {shape}{hint if len(shape) < rank else ''}")
+
+
 def feature_count(layer: str, shape: Shape, rank: int | None = None) -> int:
     """The size of the last axis; refuses, in a sentence, a shape that has none or too few axes."""
     if rank is not None and len(shape) not in (rank, rank - 1):
-        axes = {2: "(batch, features)", 3: "(batch, time, features)"}[rank]
-        hint = "; add the feature axis with x[..., None]" if len(shape) < rank else ""
-        raise ValueError(f"{layer} takes {axes}; got shape {shape}{hint}")
+        raise wrong_rank(layer, shape, rank)
     if not shape or shape[-1] is None:
         raise ValueError(f"{layer} needs to know the size of the last axis, the features; got shape {shape}")
     return shape[-1]

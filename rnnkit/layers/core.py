@@ -13,6 +13,7 @@ from rnnkit_kernels.textbook.functions import Arrays
 from rnnkit_kernels.types import Array
 
 from .. import initializers
+from ..border import whole
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, feature_count
 
@@ -68,7 +69,7 @@ class Dense(Layer):
     bias_initializer: Any = "zeros"
 
     def __post_init__(self) -> None:
-        check_units("Dense", self.units)
+        whole("Dense: units", self.units, least=1)
         activations.check(self.activation)
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
@@ -141,11 +142,6 @@ def dropout_scale(rate: float, shape: tuple[int, ...], like: Array, ctx: Context
     assert ctx.rng is not None
     keep = ctx.kernels.random(ctx.rng, shape, np.float64) >= rate
     return keep / like.dtype.type(1 - rate)
-
-
-def check_units(layer: str, units: Any) -> None:
-    if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
-        raise ValueError(f"{layer}: units is a whole number from 1 up, got {units!r}")
 
 
 def check_rate(name: str, rate: Any) -> None:

@@ -6,7 +6,7 @@ This is the one place where batch-major (B, T, F) becomes time-major (T, B, F), 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.types import Array
 
 from .. import initializers
+from ..border import whole
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape, feature_count
-from .core import check_rate, check_units, dropout_scale
+from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, feature_count
+from .core import check_rate, dropout_scale
 
 __all__ = ["Recurrent", "State"]
 
@@ -60,7 +61,7 @@ class Recurrent(Layer):
         def units(self) -> int: ...
 
     def __post_init__(self) -> None:
-        check_units(type(self).__name__, self.units)
+        whole(f"{type(self).__name__}: units", self.units, least=1)
         check_rate("dropout", self.dropout)
         check_rate("recurrent_dropout", self.recurrent_dropout)
         self.make_cell()
@@ -71,16 +72,8 @@ class Recurrent(Layer):
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count(type(self).__name__, shape, rank=3)
-        cell, H = self.make_cell(), self.units
-        columns = len(cell.gates) * H
-        sizes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (H, columns)}
-        if self.use_bias:
-            sizes["b"] = (columns,)
-            if cell.recurrent_bias:
-                sizes["b_h"] = (columns,)
-        sizes |= {name: (columns,) for name in cell.gate_vectors if name != "b"}
-        sizes |= dict.fromkeys(cell.unit_vectors, (H,))
-        return sizes, (*shape[:-1], H) if self.return_sequences else (*shape[:-2], H)
+        sizes = self.make_cell().weight_shapes(features, self.units, self.use_bias)
+        return sizes, (*shape[: -1 if self.return_sequences else -2], self.units)
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
         by_name = {"W": self.kernel_initializer, "U": self.recurrent_initializer}
@@ -134,7 +127,7 @@ class Recurrent(Layer):
         if self.go_backwards:
             x = x[:, ::-1]
             if ctx.mask is not None:
-                ctx = Context(ctx.backend, ctx.mask[:, ::-1], ctx.rng, ctx.watch)
+                ctx = replace(ctx, mask=ctx.mask[:, ::-1])
         h, last, back = self.scan(params, x, state, ctx)
         out = h if self.return_sequences else h[:, -1]
 
@@ -162,7 +155,7 @@ class Recurrent(Layer):
     def _check(self, params: Params, x: Array, mask: Array | None) -> None:
         kind = type(self).__name__
         if x.ndim != 3:
-            hint = "; add the feature axis with x[..., None]" if x.ndim == 2 else ""
+            hint = FEATURE_AXIS if x.ndim == 2 else ""
             raise ValueError(f"{kind} takes x as (batch, time, features); got shape {x.shape}{hint}")
         if x.shape[2] != params["W"].shape[0]:
             raise ValueError(f"{kind} was built for {params['W'].shape[0]} features; got x of shape {x.shape}")

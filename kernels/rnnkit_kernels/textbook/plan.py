@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import Cell
-from ..program import adjoint_names, cut_at_kept, derive, flatten, trace
+from ..program import adjoint_names, cut_at_kept, derive, flatten, trace, vectors
 from ..replay import Replay
 from ..types import Array
 from .functions import Arrays
@@ -96,15 +96,13 @@ def adjoint_on_arrays(
     if not cell.has_adjoint:
         return derived
 
-    vectors = SimpleNamespace(**{name: p[f"p.{name}"] for name in cell.unit_vectors})
-    for name in cell.gate_vectors:
-        setattr(vectors, name, SimpleNamespace(**{q: p[f"p.{name}.{q}"] for q in cell.gates}))
+    own = vectors(cell, p.__getitem__)
 
     def by_hand(kept: Values, old: Values, new: Values, d: Values) -> Values:
         known = plan.absent | kept
         if plan.arguments.leaves:
             known |= plan.arguments(F, leaves_of(kept, old, new))
         names = (SimpleNamespace(**values) for values in (known, old, new, d))
-        return flatten(cell, cell.adjoint(F, *names, vectors))
+        return flatten(cell, cell.adjoint(F, *names, own))
 
     return by_hand
