@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .border import check_lengths, to_array, to_finite, to_mask, whole
+from .border import check_lengths, to_array, to_finite, to_lengths, to_mask, whole
+from .ragged import is_ragged, is_samples, pad
+from .weighing import by_class
 
-__all__ = ["Batch", "Source", "source"]
+__all__ = ["Batch", "Form", "Source", "checked", "from_arrays", "source"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a model takes: the dtype of x (whole numbers where its first layer chooses by index), that of everything
+    else, and how many axes x has with the batch, where that is known."""
+
+    x: np.dtype[Any]
+    dtype: np.dtype[Any]
+    rank: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """x (B, ...), y (B, ...) or None, sample_weight and mask (B, T) or None."""
+    """x (B, ...), y (B, ...) or None, sample_weight (B,) or (B, T), mask and reset (B, T), or None."""
 
     x: Array
     y: Array | None = None
     sample_weight: Array | None = None
     mask: Array | None = None
+    reset: Array | None = None
+
+    def part(self, rows: Any) -> Batch:
+        return Batch(*(None if a is None else a[rows] for a in (getattr(self, f.name) for f in fields(self))))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,26 +49,22 @@ class Source:
     length: int | None
 
 
-def source(
-    x: Any,
-    y: Any = None,
-    *,
-    batch_size: int = 32,
-    sample_weight: Any = None,
-    mask: Any = None,
-    dtype: Any,
-    labelled: bool = True,
-) -> Source:
+def source(x: Any, y: Any = None, *, form: Form, batch_size: int = 32, labelled: bool = True, **beside: Any) -> Source:
     """A source of batches from arrays x and y, or from an iterable x of batches.
 
-    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. Raises ValueError or TypeError
-    for what does not fit together, is empty, or is not finite.
+    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. beside: what goes with arrays, see
+    `checked`. Raises ValueError or TypeError for what does not fit together, is empty, or is not finite.
     """
-    if y is None and isinstance(x, Iterable) and not _is_array(x):
-        return _from_iterable(x, dtype, labelled, sample_weight, mask)
+    if y is None and isinstance(x, Iterable) and not _is_array(x) and not is_samples(x, form.rank):
+        for name, extra in beside.items():
+            if extra is not None:
+                raise ValueError(
+                    f"{name} goes with arrays; an iterable of batches brings its own, as (x, y, sample_weight)"
+                )
+        return _from_iterable(x, form, labelled)
     if labelled and y is None:
         raise ValueError("y is missing: pass targets beside the array x, or an iterable of batches (x, y)")
-    return _from_arrays(x, y, batch_size, sample_weight, mask, dtype)
+    return from_arrays(checked(form, x, y, **beside), batch_size)
 
 
 def _is_array(x: Any) -> bool:
@@ -64,26 +76,20 @@ def _is_array(x: Any) -> bool:
     return isinstance(x, (int, float))
 
 
-def _from_arrays(x: Any, y: Any, batch_size: int, sample_weight: Any, mask: Any, dtype: Any) -> Source:
+def from_arrays(data: Batch, batch_size: int) -> Source:
+    """Batches of `batch_size` rows of what `checked` returned."""
     batch_size = whole("batch_size", batch_size, least=1)
-    data = _checked(x, y, sample_weight, mask, dtype)
     count = len(data.x)
 
     def batches(order: np.random.Generator | None) -> Iterator[Batch]:
         rows = np.arange(count) if order is None else order.permutation(count)
         for start in range(0, count, batch_size):
-            part = rows[start : start + batch_size] if order is not None else slice(start, start + batch_size)
-            yield Batch(*(None if a is None else a[part] for a in (data.x, data.y, data.sample_weight, data.mask)))  # type: ignore[arg-type]
+            yield data.part(rows[start : start + batch_size] if order is not None else slice(start, start + batch_size))
 
     return Source(batches, -(-count // batch_size))
 
 
-def _from_iterable(given: Any, dtype: Any, labelled: bool, sample_weight: Any, mask: Any) -> Source:
-    for name, extra in (("sample_weight", sample_weight), ("mask", mask)):
-        if extra is not None:
-            raise ValueError(
-                f"{name} goes with arrays; an iterable of batches brings its own, as (x, y, sample_weight)"
-            )
+def _from_iterable(given: Any, form: Form, labelled: bool) -> Source:
     passes = 0
 
     def batches(order: np.random.Generator | None) -> Iterator[Batch]:
@@ -91,7 +97,7 @@ def _from_iterable(given: Any, dtype: Any, labelled: bool, sample_weight: Any, m
         count = 0
         for item in given:
             count += 1
-            yield _item(item, dtype, labelled)
+            yield _item(item, form, labelled)
         passes += 1
         if count == 0:
             if passes > 1:
@@ -110,24 +116,56 @@ def _from_iterable(given: Any, dtype: Any, labelled: bool, sample_weight: Any, m
     return Source(batches, length)
 
 
-def _item(item: Any, dtype: Any, labelled: bool) -> Batch:
+def _item(item: Any, form: Form, labelled: bool) -> Batch:
     parts = item if isinstance(item, (tuple, list)) else (item,)
     if not 1 <= len(parts) <= 3 or (labelled and len(parts) == 1):
         wanted = "(x, y) or (x, y, sample_weight)" if labelled else "x, (x, y) or (x, y, sample_weight)"
         raise ValueError(f"a batch is {wanted}; got {len(parts)} part(s)")
     x, y, sample_weight = (*parts, None, None)[:3]
-    return _checked(x, y, sample_weight, None, dtype)
+    return checked(form, x, y, sample_weight=sample_weight)
 
 
-def _checked(x: Any, y: Any, sample_weight: Any, mask: Any, dtype: Any) -> Batch:
-    x = to_array("x", x, dtype)
-    y = None if y is None else to_array("y", y, dtype)
-    sample_weight = None if sample_weight is None else to_array("sample_weight", sample_weight, dtype)
-    mask = None if mask is None else to_mask(mask, x)
+def checked(
+    form: Form,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    mask: Any = None,
+    lengths: Any = None,
+    reset: Any = None,
+) -> Batch:
+    """Everything through the border, as one batch of all samples.
+
+    x              an array, or a list of arrays of different length, padded with zeros to the longest
+    y              an array, or beside such a list one of targets at each step
+    sample_weight  (B,), or (B, T) for outputs at each step;  class_weight: class -> weight of its samples, instead
+    mask           (B, T) bool;  lengths: (B,) how many steps of each row are real, instead;  reset: (B, T) bool
+    """
+    if is_ragged(x, form.rank):
+        if mask is not None or lengths is not None:
+            raise ValueError(
+                "x is a list of arrays of different length, so its lengths are known: pass no mask and no lengths"
+            )
+        x, y, lengths = pad(x, y)
+    x = to_array("x", x, form.x)
+    y = None if y is None else to_array("y", y, form.dtype)
+    if lengths is not None:
+        if mask is not None:
+            raise ValueError("mask and lengths both say which steps are real: pass one of them")
+        mask = to_lengths(lengths, x)
+    if class_weight is not None:
+        if sample_weight is not None:
+            raise ValueError("class_weight and sample_weight both weigh the samples: pass one of them")
+        sample_weight = by_class(class_weight, y)
+    sample_weight = None if sample_weight is None else to_array("sample_weight", sample_weight, form.dtype)
+    mask = None if mask is None else to_mask("mask", mask, x)
+    reset = None if reset is None else to_mask("reset", reset, x)
     check_lengths(x=x, y=y, sample_weight=sample_weight, mask=mask)
     x = to_finite("x", x, mask)
     if y is not None:
         to_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
     if sample_weight is not None:
         to_finite("sample_weight", sample_weight)
-    return Batch(x, y, sample_weight, mask)
+    return Batch(x, y, sample_weight, mask, reset)

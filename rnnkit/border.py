@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["axes_of", "check_lengths", "to_array", "to_finite", "to_mask", "whole"]
+__all__ = ["axes_of", "check_lengths", "to_array", "to_finite", "to_lengths", "to_mask", "whole"]
 
 _AXES = {1: ("sample",), 2: ("sample", "feature"), 3: ("sample", "step", "feature")}
 
@@ -24,26 +24,46 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
         array = np.asarray(given)
     except ValueError:
         raise TypeError(
-            f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask"
+            f"{name} is not an array: its rows differ in length; pass a list of arrays (steps, features), or pad them and "
+            "pass a mask"
         ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
     if array.ndim == 0:
         raise ValueError(f"{name} is a single number; expected an array whose first axis runs over samples")
+    if np.dtype(dtype).kind == "i":
+        if array.dtype.kind == "f" and not (np.mod(array, 1) == 0).all():
+            raise ValueError(
+                f"{name} chooses by index: expected whole numbers, got {array.dtype} with fractions or NaN"
+            )
+        return array.astype(dtype, copy=False)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named as that
         return array.astype(dtype, copy=False)
 
 
-def to_mask(given: Any, x: Array) -> Array:
-    """A mask (B, T) of bool for x (B, T, ...)."""
+def to_mask(name: str, given: Any, x: Array) -> Array:
+    """Flags (B, T) of bool for x (B, T, ...); for indices x (B, T)."""
     mask = np.asarray(given)
     if mask.dtype != bool:
-        raise TypeError(f"mask is made of {mask.dtype}, expected bool, True where a step is real; pass mask != 0")
-    if x.ndim < 3 or mask.shape != x.shape[:2]:
-        if x.ndim < 3:
-            raise ValueError(f"a mask goes with x (batch, time, features); got x of shape {x.shape}")
-        raise ValueError(f"the mask is (batch, time) = {x.shape[:2]} for x of shape {x.shape}; got {mask.shape}")
+        true = "a step is real; pass mask != 0" if name == "mask" else "a row begins anew"
+        raise TypeError(f"{name} is made of {mask.dtype}, expected bool, True where {true}")
+    if x.ndim < (2 if x.dtype.kind == "i" else 3):
+        raise ValueError(f"a {name} goes with x (batch, time, features); got x of shape {x.shape}")
+    if mask.shape != x.shape[:2]:
+        raise ValueError(f"the {name} is (batch, time) = {x.shape[:2]} for x of shape {x.shape}; got {mask.shape}")
     return mask
+
+
+def to_lengths(given: Any, x: Array) -> Array:
+    """The mask (B, T) of rows that end after so many steps, (B,) whole numbers from 0 to T."""
+    lengths = np.asarray(given)
+    if x.ndim < 2 or lengths.shape != x.shape[:1] or lengths.dtype.kind not in "iu":
+        raise ValueError(
+            f"lengths are whole numbers, one for each row of x {x.shape}; got {lengths.shape} {lengths.dtype}"
+        )
+    if ((lengths < 0) | (lengths > x.shape[1])).any():
+        raise ValueError(f"lengths go from 0 to the {x.shape[1]} steps of x; got {lengths.min()} to {lengths.max()}")
+    return np.arange(x.shape[1]) < lengths[:, None]
 
 
 def to_finite(name: str, array: Array, mask: Array | None = None) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.contract import Gradients, Tape
 from rnnkit_kernels.types import Array
 
-__all__ = ["DETERMINISTIC", "Context", "Watch"]
+__all__ = ["DETERMINISTIC", "Context", "Record", "Watch"]
 
 Watch = Callable[[Any, Tape], Callable[[Gradients], None]]
+Record = Callable[[str, Array], None]
 
 
 @dataclass(frozen=True)
@@ -27,24 +28,37 @@ class Context:
     rng      where dropout draws from; without it nothing is random
     watch    called by every recurrent layer with itself and its tape, and what it returns with the gradients on the
              way back: how `bptt.trace` looks on without a layer knowing why
+    reset    (B, T) bool, True where a row begins anew: its recurrent state is the initial one before that step
+    record   called with a weight's name and its new value by a layer whose weights change without a gradient, such as
+             running statistics; the model takes them over once the step is done
     """
 
     backend: str | Backend = "auto"
     mask: Array | None = None
     rng: np.random.Generator | None = None
     watch: Watch | None = None
+    reset: Array | None = None
+    record: Record | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.backend, Backend):
             object.__setattr__(self, "backend", backend_of(self.backend))
-        if isinstance(self.mask, (list, tuple)):
-            object.__setattr__(self, "mask", np.asarray(self.mask))
         if self.rng is not None and not hasattr(self.rng, "random"):
             raise TypeError(f"rng is a generator such as numpy.random.default_rng(0), or None; got {self.rng!r}")
-        if self.mask is not None and (self.mask.ndim != 2 or self.mask.dtype != bool):
-            raise ValueError(
-                f"a mask is (B, T) of bool, True where a step is real; got {self.mask.shape} {self.mask.dtype}"
-            )
+        for name, true in (("mask", "a step is real"), ("reset", "a row begins anew")):
+            flags = getattr(self, name)
+            if isinstance(flags, (list, tuple)):
+                flags = np.asarray(flags)
+                object.__setattr__(self, name, flags)
+            if flags is not None and (flags.ndim != 2 or flags.dtype != bool):
+                raise ValueError(f"a {name} is (B, T) of bool, True where {true}; got {flags.shape} {flags.dtype}")
+
+    def inside(self, part: str) -> Context:
+        """The context of a layer inside another: what it records is named "part.weight"."""
+        if self.record is None:
+            return self
+        record = self.record
+        return replace(self, record=lambda name, value: record(f"{part}.{name}", value))
 
     @property
     def kernels(self) -> Backend:

@@ -62,19 +62,25 @@ class Sequential(Stack):
         validation_split: float = 0.0,
         shuffle: bool = True,
         sample_weight: Any = None,
+        class_weight: Any = None,
         mask: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
         callbacks: Sequence[Any] = (),
         verbose: Any = "auto",
         initial_epoch: int = 0,
     ) -> History:
         """Trains, and returns the history of loss and metrics by epoch.
 
-        x, y             arrays, a row a sample; or x alone, any re-iterable of batches (x, y) or (x, y, sample_weight)
+        x, y             arrays, a row a sample; or x alone, any re-iterable of batches (x, y) or (x, y, sample_weight);
+                         or x a list of samples of different length, padded once, and masked
         epochs           the epoch to end with, counted from 0; initial_epoch: the one to begin with
         validation_data  (x, y), (x, y, sample_weight) or an iterable of batches: looked at after each epoch
         validation_split the share of x, taken from its end before shuffling, that is kept out for validation
         shuffle          a new order of the samples each epoch, from the model's seed; an iterable keeps its own
-        sample_weight    (B,), or (B, T) for outputs at each step;  mask (B, T) bool, True where a step is real
+        sample_weight    (B,), or (B, T) for outputs at each step;  class_weight: class -> weight, instead
+        mask             (B, T) bool, True where a step is real;  lengths: (B,) the real steps of each row, instead
+        reset            (B, T) bool, True where a row begins anew: its state is the initial one before that step
         verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
 
         Ctrl-C ends training after the step in hand: the model keeps its weights, the history what was done, and
@@ -84,14 +90,25 @@ class Sequential(Stack):
         from .training import fit, watchers
 
         validation = (validation_data, validation_split)
-        data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "mask": mask}
+        data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "class_weight": class_weight}
+        data |= {"mask": mask, "lengths": lengths, "reset": reset}
         return fit(self, data, validation, (initial_epoch, epochs), shuffle, watchers(callbacks), verbose)
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, mask: Any = None) -> dict[str, float]:
-        """One step of the optimizer; returns the loss before it, and the metrics."""
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        mask: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
+    ) -> dict[str, float]:
+        """One step of the optimizer; returns the loss before it, and the metrics. Arguments: `fit`."""
         from .training import train_on_batch
 
-        return train_on_batch(self, x, y, sample_weight, mask)
+        beside = {"sample_weight": sample_weight, "class_weight": class_weight, "mask": mask, "lengths": lengths}
+        return train_on_batch(self, x, y, **beside, reset=reset)
 
     def evaluate(
         self,
@@ -101,24 +118,39 @@ class Sequential(Stack):
         batch_size: int = 256,
         sample_weight: Any = None,
         mask: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
         verbose: Any = 0,
     ) -> dict[str, float]:
-        """Loss and metrics by name, without dropout; x, y as in `fit`."""
+        """Loss and metrics by name, without dropout; arguments as in `fit`."""
         from .training import evaluate
 
         self.check_compiled()
-        data = source(x, y, batch_size=batch_size, sample_weight=sample_weight, mask=mask, dtype=self.dtype)
-        return evaluate(self, data, verbose)
+        beside = {"sample_weight": sample_weight, "mask": mask, "lengths": lengths, "reset": reset}
+        return evaluate(self, source(x, y, form=self.form, batch_size=batch_size, **beside), verbose)
 
-    def predict(self, x: Any, *, batch_size: int = 256, mask: Any = None, verbose: Any = 0) -> Array:
-        """The outputs for x, an array or an iterable of batches, without dropout; `verbose=1` shows progress."""
+    def predict(
+        self,
+        x: Any,
+        *,
+        batch_size: int = 256,
+        mask: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
+        verbose: Any = 0,
+    ) -> Array:
+        """The outputs for x, an array or an iterable of batches, without dropout; `verbose=1` shows progress.
+
+        mask, lengths, reset, and a list of samples of different length: as in `fit`.
+        """
         from .progress import watched
 
-        batches = source(x, batch_size=batch_size, mask=mask, dtype=self.dtype, labelled=False)
+        beside = {"mask": mask, "lengths": lengths, "reset": reset}
+        batches = source(x, form=self.form, batch_size=batch_size, labelled=False, **beside)
         outputs = []
         for batch in watched(batches.batches(None), batches.length, "predict", verbose):
             self.accept(batch.x.shape)
-            outputs.append(self.run(batch.x, Context(self.backend, batch.mask))[0])
+            outputs.append(self.run(batch.x, Context(self.backend, batch.mask, reset=batch.reset))[0])
         return np.concatenate(outputs)
 
     def check_compiled(self) -> None:

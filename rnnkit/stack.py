@@ -11,7 +11,8 @@ import numpy as np
 from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
-from .border import to_array, to_finite, to_mask
+from .batches import Form, checked
+from .border import to_array, to_mask
 from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Pullback, Shape, wrong_rank
 from .layers.core import Input
@@ -55,10 +56,10 @@ class Stack:
             return
         if self.shapes and self._sample_shape is None:
             raise ValueError("the model has been built from data; add layers before the first use")
-        if isinstance(layer, Recurrent) and layer.return_state:
+        if layer.several_outputs is not None:
             raise ValueError(
-                f"{type(layer).__name__}(return_state=True) has several outputs and Sequential hands on one; "
-                "use the layer by itself, or its scan"
+                f"{type(layer).__name__}({layer.several_outputs}) has several outputs and Sequential hands on one; "
+                "use the layer by itself"
             )
         if first and layer.input_shape is not None:
             self._sample_shape = Input(layer.input_shape).shape
@@ -130,19 +131,34 @@ class Stack:
     def output_shape(self) -> Shape:
         return self.shapes[-1]
 
-    def run(self, x: Array, ctx: Context) -> tuple[Array, Array | None, Pullback]:
-        """One pass of arrays of the model's dtype: the output, the mask that holds for it, and the way back."""
+    @property
+    def form(self) -> Form:
+        """What the border makes of what users hand in."""
+        first = self.layers[0] if self.layers else None
+        dtype = np.dtype(np.int64) if first is not None and first.takes_indices else self.dtype
+        return Form(dtype, self.dtype, None if first is None else first.rank)
+
+    def run(
+        self, x: Array, ctx: Context, carried: dict[int, State] | None = None
+    ) -> tuple[Array, Array | None, Pullback]:
+        """One pass of arrays of the model's dtypes: the output, the mask that holds for it, and the way back.
+
+        carried  the states from which recurrent layers go on, by place, and where they leave their last ones. Without
+                 it, stateful layers do so with `states`, and all others begin anew.
+        """
         pullbacks: list[Pullback] = []
         for k, (layer, params) in enumerate(zip(self.layers, self.params, strict=True)):
-            if isinstance(layer, Recurrent) and layer.stateful:
-                state = self.states.get(k)
-                if state is not None and len(state["h"]) != len(x):
+            here, before = ctx.inside(str(k)), x
+            states = carried if carried is not None else self.states
+            if isinstance(layer, Recurrent) and (layer.stateful or carried is not None):
+                state = states.get(k)
+                if state is not None and len(next(iter(state.values()))) != len(x):
                     state = None
-                x, self.states[k], pullback = layer.run(params, x, state, ctx)
+                x, states[k], pullback = layer.run(params, x, state, here)
             else:
-                x, pullback = layer(params, x, ctx)
+                x, pullback = layer(params, x, here)
             pullbacks.append(pullback)
-            ctx = replace(ctx, mask=layer.next_mask(ctx.mask))
+            ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before))
 
         def back(dy: Array) -> tuple[Any, Array]:
             dparams: list[Params] = [{}] * len(pullbacks)
@@ -152,22 +168,44 @@ class Stack:
 
         return x, ctx.mask if x.ndim > 2 else None, back  # where no steps are left, none is masked
 
+    def learned(self, tree: Any) -> Any:
+        """The part of a tree nested like `params` that training moves."""
+        return [
+            {name: part[name] for name in layer.learned(params)}
+            for layer, params, part in zip(self.layers, self.params, tree, strict=True)
+        ]
+
+    def penalty(self) -> tuple[float, list[Params]]:
+        """What all regularizers add to the loss, and the gradient of that, for the weights that have one."""
+        found = [layer.penalty(params) for layer, params in zip(self.layers, self.params, strict=True)]
+        return sum(value for value, _ in found), [slopes for _, slopes in found]
+
     def reset_states(self) -> None:
         """Stateful layers begin again from zeros. (They do so too when the number of rows changes.)"""
         self.states.clear()
 
-    def prepare(self, x: Any, mask: Any = None) -> tuple[Array, Array | None]:
+    def prepare(self, x: Any, mask: Any = None, lengths: Any = None) -> tuple[Array, Array | None]:
         """x and mask through the border: arrays of the model's dtype, finite, of the shape it was built for."""
-        array = to_array("x", x, self.dtype)
-        flags = None if mask is None else to_mask(mask, array)
-        array = to_finite("x", array, flags)
-        self.accept(array.shape)
-        return array, flags
+        data = checked(self.form, x, mask=mask, lengths=lengths)
+        self.accept(data.x.shape)
+        return data.x, data.mask
 
-    def forward(self, x: Any, *, mask: Any = None, rng: np.random.Generator | None = None) -> tuple[Array, Pullback]:
-        """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`."""
-        array, flags = self.prepare(x, mask)
-        y, _, pullback = self.run(array, Context(self.backend, flags, rng))
+    def forward(
+        self,
+        x: Any,
+        *,
+        mask: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Pullback]:
+        """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`.
+
+        mask, lengths, reset: as in `Sequential.fit`.
+        """
+        array, flags = self.prepare(x, mask, lengths)
+        begins = None if reset is None else to_mask("reset", reset, array)
+        y, _, pullback = self.run(array, Context(self.backend, flags, rng, reset=begins))
         return y, pullback
 
     def get_weights(self, tree: Any = None) -> list[Array]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .batches import Batch, Source, source
-from .border import check_lengths, whole
+from rnnkit_kernels.types import Array
+
+from .batches import Batch, Source, checked, from_arrays, source
+from .border import whole
 from .callbacks import Callback, ProgressBar
 from .context import Context
 from .diagnosis import Witness
@@ -45,14 +47,11 @@ class _Sums:
         return numbers
 
 
-def train_on_batch(model: Sequential, x: Any, y: Any, sample_weight: Any, mask: Any) -> dict[str, float]:
+def train_on_batch(model: Sequential, x: Any, y: Any, **beside: Any) -> dict[str, float]:
     """See `Sequential.train_on_batch`."""
     model.check_compiled()
-    count = max(len(np.atleast_1d(np.asarray(x))), 1)
-    data = source(x, y, batch_size=count, sample_weight=sample_weight, mask=mask, dtype=model.dtype)
     sums = _Sums(model)
-    for batch in data.batches(None):
-        _step(model, batch, sums, "in this batch")
+    _step(model, checked(model.form, x, y, **beside), sums, "in this batch")
     return sums.logs()
 
 
@@ -74,9 +73,9 @@ def evaluate(model: Sequential, data: Source, verbose: Any) -> dict[str, float]:
     with _states_kept(model):
         for batch in watched(data.batches(None), data.length, "evaluate", verbose):
             model.accept(batch.x.shape)
-            y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask))
+            y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask, reset=batch.reset))
             value, _ = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
-            sums.add(value, y, batch, mask)
+            sums.add(value + model.penalty()[0], y, batch, mask)
     return sums.logs()
 
 
@@ -132,19 +131,27 @@ def _step(model: Sequential, batch: Batch, sums: _Sums, where: str) -> None:
     """One batch: the model's parameters and optimizer state are replaced together, or, on an error, not at all."""
     model.accept(batch.x.shape)
     witness = Witness(model, where)
-    ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch)
+    recorded: dict[str, Array] = {}
+    ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch, batch.reset, record=recorded.__setitem__)
     # What overflows is told by the witness, in a sentence, instead of NumPy's warnings.
     with _states_kept(model, unless_done=True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         y, mask, pullback = model.run(batch.x, ctx)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
         witness.check_forward(value, y)
         grads, _ = pullback(dy)
+        penalty, slopes = model.penalty()
+        grads = [g | {name: g[name] + slope for name, slope in s.items()} for g, s in zip(grads, slopes, strict=True)]
         witness.check_backward(grads)
+        learned = model.learned(model.params)
         if model.optimizer_state is None:
-            model.optimizer_state = model.optimizer.init(model.params)
-        params, state = model.optimizer.step(model.params, grads, model.optimizer_state)
+            model.optimizer_state = model.optimizer.init(learned)
+        moved, state = model.optimizer.step(learned, model.learned(grads), model.optimizer_state)
+    params = [layer.constrained(p | m) for layer, p, m in zip(model.layers, model.params, moved, strict=True)]
+    for name, new in recorded.items():
+        place, _, weight = name.partition(".")
+        params[int(place)][weight] = new
     model.params, model.optimizer_state = params, state
-    sums.add(value, y, batch, mask)
+    sums.add(value + penalty, y, batch, mask)
 
 
 def _sources(
@@ -153,22 +160,21 @@ def _sources(
     """Training batches, and those for validation if there are any."""
     if not 0 <= split < 1:
         raise ValueError(f"validation_split is a share in [0, 1), got {split!r}")
-    options = {"batch_size": data["batch_size"], "dtype": model.dtype}
-    held_out = None
-    if split and validation_data is None:
-        data, tail = _split(data, split)
-        held_out = source(**tail, dtype=model.dtype)
-    elif validation_data is not None:
-        if (
-            isinstance(validation_data, (tuple, list))
-            and len(validation_data) in (2, 3)
-            and _is_arrays(validation_data)
-        ):
-            x, y, *weight = validation_data
-            held_out = source(x, y, sample_weight=weight[0] if weight else None, **options)
-        else:
-            held_out = source(validation_data, **options)
-    return source(**data, dtype=model.dtype), held_out
+    form, size = model.form, data["batch_size"]
+    if validation_data is None and split:
+        del data["batch_size"]
+        if data["y"] is None:
+            raise ValueError("validation_split needs arrays x and y; with an iterable of batches give validation_data")
+        train, tail = _split(checked(form, **data), split)
+        return from_arrays(train, size), from_arrays(tail, size)
+    if validation_data is None:
+        held_out = None
+    elif isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3) and _is_arrays(validation_data):
+        x, y, *weight = validation_data
+        held_out = source(x, y, form=form, batch_size=size, sample_weight=weight[0] if weight else None)
+    else:
+        held_out = source(validation_data, form=form, batch_size=size)
+    return source(form=form, **data), held_out
 
 
 def _is_arrays(parts: Sequence[Any]) -> bool:
@@ -177,18 +183,13 @@ def _is_arrays(parts: Sequence[Any]) -> bool:
     return not (isinstance(first, (tuple, list)) and len(first) and isinstance(first[0], np.ndarray))
 
 
-def _split(data: dict[str, Any], share: float) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(data: Batch, share: float) -> tuple[Batch, Batch]:
     """The data without the last share of every array, and that share: before any shuffling, as Keras takes it."""
-    names = ("x", "y", "sample_weight", "mask")
-    if data["y"] is None:
-        raise ValueError("validation_split needs arrays x and y; with an iterable of batches give validation_data")
-    arrays = {name: None if data[name] is None else np.asarray(data[name]) for name in names}
-    count = check_lengths(**arrays)
+    count = len(data.x)
     at = int(np.floor(count * (1 - share)))
     if at == 0:
         raise ValueError(f"validation_split {share} of {count} samples leaves none to train on")
-    head = {name: None if a is None else a[:at] for name, a in arrays.items()}
-    return data | head, data | {name: None if a is None else a[at:] for name, a in arrays.items()}
+    return data.part(slice(at)), data.part(slice(at, None))
 
 
 @contextmanager

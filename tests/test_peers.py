@@ -196,7 +196,7 @@ def test_a_held_step_emits_the_initial_state_where_keras_would_emit_zeros():
 
 def test_backwards_the_mask_that_goes_on_is_reversed_with_the_sequence():
     mask = np.array([[True, False, False]])
-    turned = layers.GRU(H, go_backwards=True, return_sequences=True).next_mask(mask)
+    turned = layers.GRU(H, go_backwards=True, return_sequences=True).next_mask(mask, None)
     np.testing.assert_array_equal(turned, [[False, False, True]])
-    np.testing.assert_array_equal(layers.GRU(H, return_sequences=True).next_mask(mask), mask)
-    assert layers.GRU(H).next_mask(mask) is None
+    np.testing.assert_array_equal(layers.GRU(H, return_sequences=True).next_mask(mask, None), mask)
+    assert layers.GRU(H).next_mask(mask, None) is None

@@ -13,7 +13,7 @@ from rnnkit_kernels.textbook.parts import steps_of
 from rnnkit_kernels.types import Array
 
 from .. import losses
-from ..batches import source
+from ..batches import checked
 from ..context import Context
 from ..diagnosis import Places
 
@@ -133,9 +133,7 @@ def trace(
     The model is not changed.
     """
     measure: Any = losses.get(loss)
-    (batch,) = source(
-        x, y, batch_size=max(len(x), 1), mask=mask, sample_weight=sample_weight, dtype=model.dtype
-    ).batches(None)
+    batch = checked(model.form, x, y, mask=mask, sample_weight=sample_weight)
     model.accept(batch.x.shape)
     tapes: list[tuple[int | None, Any, Tape]] = []
     places = Places(model)

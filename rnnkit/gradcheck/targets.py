@@ -30,12 +30,19 @@ def check_layer(
 ) -> Report:
     """A layer as a function of its parameters and its input. With `dropout`, every call drops the same."""
     rng = np.random.default_rng(settings.seed)
+    if layer.takes_indices and x is None:
+        raise ValueError(f"{type(layer).__name__} chooses by index: give x, whole numbers")
     data = rng.standard_normal(shape) if x is None else np.asarray(x)
-    params = {k: v + 0.3 * rng.standard_normal(v.shape) for k, v in layer.init(rng, data.shape, "float64")[0].items()}
+    drawn, _ = layer.init(rng, data.shape, "float64")
+    learned = layer.learned(drawn)
+    params = {  # what is not learned, a running variance for one, stays positive
+        k: v + 0.3 * (rng.standard_normal(v.shape) if k in learned else rng.random(v.shape)) for k, v in drawn.items()
+    }
+    fixed = {"x": data} if layer.takes_indices else {}
 
     def run(at: dict[str, Array]) -> Any:
         ctx = Context("numpy", mask, np.random.default_rng(settings.seed) if dropout else None)
-        return layer({k: at[k] for k in params}, at["x"], ctx)
+        return layer({k: at[k] for k in params}, (at | fixed)["x"], ctx)
 
     y, pullback = run(params | {"x": data})
     outputs = y if isinstance(y, tuple) else (y,)
@@ -54,8 +61,9 @@ def check_layer(
         return f"{name}{list(index)}"
 
     is_smooth = smooth(cell if cell is not None else layer)
+    moved = params if fixed else params | {"x": data}
     return compare(
-        repr(layer), value, params | {"x": data}, dparams | {"x": dx}, where,
+        repr(layer), value, moved, {k: (dparams | {"x": dx})[k] for k in moved}, where,
         settings, settings.method_for(is_smooth),
     )  # fmt: skip
 
@@ -91,15 +99,20 @@ def check_model(
             fresh[k][w] = at[name]
         try:
             model.params, model.states = fresh, dict(states)
-            out, left, pullback = model.run(at["x"], Context(model.backend, flags))
+            out, left, pullback = model.run((at | fixed)["x"], Context(model.backend, flags))
+            penalty = model.penalty()[0]
         finally:
             model.params, model.states = params, states
         value, dy = measure(out, y, sample_weight=sample_weight, mask=left)
-        return value, dy, pullback
+        return value + penalty, dy, pullback
 
-    point = {name: params[k][w] for name, (k, w) in names.items()} | {"x": data}
+    fixed = {"x": data} if data.dtype.kind == "i" else {}
+    point = {name: params[k][w] for name, (k, w) in names.items()} | ({} if fixed else {"x": data})
     _, dy, pullback = run(point)
     dparams, dx = pullback(dy)
+    dparams = [
+        d | {w: d[w] + slope for w, slope in s.items()} for d, s in zip(dparams, model.penalty()[1], strict=True)
+    ]
 
     def where(name: str, index: Index) -> str:
         if name == "x":
@@ -111,7 +124,7 @@ def check_model(
             return f"layer {k} {type(layer).__name__}, {element}"
         return f"{name}{list(index)}"
 
-    gradient = {name: dparams[k][w] for name, (k, w) in names.items()} | {"x": dx}
+    gradient = {name: dparams[k][w] for name, (k, w) in names.items()} | ({} if fixed else {"x": dx})
     return compare(
         f"Sequential of {len(model.layers)} layers", lambda at: run(at)[0], point, gradient, where,
         settings, settings.method_for_a_loss("a model"),

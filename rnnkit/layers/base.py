@@ -6,10 +6,13 @@
 
 A shape stands for a batch: (None, 24, 1), None where a size is free. Nothing is remembered between calls; what the way
 back needs lives in the pullback, so a layer can be used twice, chunked, inspected and gone back through again.
+
+Parameters are one flat dict of arrays by name. A layer made of layers names them by the way in: "forward.W".
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
@@ -18,7 +21,9 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from .. import constraints, initializers, regularizers
 from ..context import DETERMINISTIC, Context
+from .streams import LayerStream, StepByStep
 
 __all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "feature_count", "wrong_rank"]
 
@@ -33,14 +38,37 @@ class Layer:
 
     input_shape  the shape of one sample, (24, 1) or (None, 1), on a model's first layer: builds it at once, as in Keras
     name         how the layer is called in summaries; its class where none is given
+    trainable    False: training leaves the weights as they are, to the last bit
     """
 
     _: KW_ONLY
     input_shape: tuple[int | None, ...] | None = None
     name: str | None = None
+    trainable: bool = True
 
     # How many axes the input has, the batch included; None where any number will do.
     rank: ClassVar[int | None] = None
+    # Weights that no gradient moves, such as running statistics.
+    fixed: ClassVar[tuple[str, ...]] = ()
+    # What Keras calls a weight in its arguments: W is the "kernel" of `kernel_initializer`, `kernel_regularizer`, ...
+    roles: ClassVar[dict[str, str]] = {}
+    # Whether every step is treated by itself, so that the layer can be fed step by step as it is.
+    stepwise: ClassVar[bool] = False
+
+    @property
+    def takes_indices(self) -> bool:
+        """Whether the input is whole numbers that choose something, and has no gradient."""
+        return False
+
+    @property
+    def several_outputs(self) -> str | None:
+        """The option because of which the layer returns a tuple; None where it returns one array."""
+        return None
+
+    @property
+    def reach(self) -> tuple[float, int]:
+        """How many input steps an output step sees, and how many steps lie between outputs; infinite: all before."""
+        return (1, 1) if self.stepwise else (math.inf, 1)
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         """The shapes of the weights by name, and that of the output, for an input of that shape; nothing is drawn."""
@@ -58,9 +86,45 @@ class Layer:
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
 
-    def next_mask(self, mask: Array | None) -> Array | None:
-        """The mask that holds for the output: the same where the layer keeps the steps, None where it ends time."""
+    def next_mask(self, mask: Array | None, x: Array) -> Array | None:
+        """The mask that holds for the output of x: the same where the layer keeps the steps, None where it ends time."""
         return mask
+
+    def option(self, weight: str, what: str) -> Any:
+        """The argument `kernel_regularizer` for W and "regularizer", and so on; None where there is none."""
+        return getattr(self, f"{self.roles.get(weight, weight)}_{what}", None)
+
+    def check_options(self) -> None:
+        """Refuses, when a layer is made, a name that no regularizer, constraint or initializer has."""
+        known = {"regularizer": regularizers.get, "constraint": constraints.get, "initializer": initializers.get}
+        for field in fields(self):
+            what = field.name.rpartition("_")[2]
+            if what in known and (given := getattr(self, field.name)) is not None:
+                known[what](given)
+
+    def learned(self, params: Params) -> tuple[str, ...]:
+        """The names of the weights that training moves."""
+        return tuple(name for name in params if name not in self.fixed) if self.trainable else ()
+
+    def penalty(self, params: Params) -> tuple[float, Params]:
+        """What the regularizers add to the loss, and its gradient by name, for the weights that have one."""
+        total, slopes = 0.0, {}
+        for name, weight in params.items():
+            if (regularizer := self.option(name, "regularizer")) is not None:
+                value, slopes[name] = regularizers.get(regularizer)(weight)
+                total += value
+        return total, slopes
+
+    def constrained(self, params: Params) -> Params:
+        """The weights after the constraints, applied when an optimizer has moved them."""
+        found = {name: self.option(name, "constraint") for name in params}
+        return {name: w if found[name] is None else constraints.get(found[name])(w) for name, w in params.items()}
+
+    def stream(self, params: Params, rows: int, ctx: Context = DETERMINISTIC) -> LayerStream:
+        """The layer, fed one step of `rows` rows at a time. Raises ValueError where an output needs later steps."""
+        if self.stepwise:
+            return StepByStep(self, params, ctx)
+        raise ValueError(f"{type(self).__name__} cannot be streamed: what it gives at a step depends on later steps")
 
     def to_list(self, params: Params) -> list[Array]:
         """The parameters as Keras lists them."""

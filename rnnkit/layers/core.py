@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class Input(Layer):
 
     shape: tuple[int | None, ...] = ()
 
+    stepwise = True
+
     def __post_init__(self) -> None:
         sizes = self.shape if isinstance(self.shape, (tuple, list)) else ()
         if not sizes or any(n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1) for n in sizes):
@@ -67,10 +69,18 @@ class Dense(Layer):
     _: KW_ONLY
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+
+    stepwise = True
+    roles: ClassVar[dict[str, str]] = {"W": "kernel", "b": "bias"}
 
     def __post_init__(self) -> None:
         whole("Dense: units", self.units, least=1)
         activations.check(self.activation)
+        self.check_options()
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count("Dense", shape)
@@ -80,8 +90,7 @@ class Dense(Layer):
         return sizes, (*shape[:-1], self.units)
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        initializer = self.kernel_initializer if name == "W" else self.bias_initializer
-        return initializers.get(initializer)(rng, shape, dtype)
+        return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         W, b = params["W"], params.get("b")
@@ -109,6 +118,8 @@ class Activation(Layer):
 
     activation: Any = None
 
+    stepwise = True
+
     def __post_init__(self) -> None:
         activations.check(self.activation)
 
@@ -126,6 +137,8 @@ class Dropout(Layer):
     """
 
     rate: float = 0.5
+
+    stepwise = True
 
     def __post_init__(self) -> None:
         check_rate("rate", self.rate)

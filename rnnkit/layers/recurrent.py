@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,7 @@ class Recurrent(Layer):
     stateful: bool = False
 
     rank = 3
+    roles: ClassVar[dict[str, str]] = {"W": "kernel", "U": "recurrent", "b": "bias", "b_h": "bias"}
 
     if TYPE_CHECKING:  # the first arguments are each layer's own: (units, activation), (cell, units)
 
@@ -65,6 +66,10 @@ class Recurrent(Layer):
         check_rate("dropout", self.dropout)
         check_rate("recurrent_dropout", self.recurrent_dropout)
         self.make_cell()
+
+    @property
+    def several_outputs(self) -> str | None:
+        return "return_state=True" if self.return_state else None
 
     def make_cell(self) -> Cell:
         """The cell with this layer's activations. Raises ValueError for one that is not known."""
@@ -82,7 +87,7 @@ class Recurrent(Layer):
             return initializers.get(by_name[name])(rng, shape, dtype)
         return np.full(shape, self.make_cell().initial.get(name, 0.0), dtype)
 
-    def next_mask(self, mask: Array | None) -> Array | None:
+    def next_mask(self, mask: Array | None, x: Array) -> Array | None:
         if mask is None or not self.return_sequences:
             return None
         return mask[:, ::-1] if self.go_backwards else mask

@@ -1,0 +1,66 @@
+"""Layers made of layers: one flat dict of parameters, named by the way in, "forward.W"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnkit_kernels.types import Array
+
+from .base import Layer, Params
+
+__all__ = ["Container"]
+
+
+@dataclass(frozen=True, repr=False)
+class Container(Layer):
+    """The base of layers made of layers: `parts` names them, in the order of their weights.
+
+    With `trainable=False` no part learns, whatever it says itself.
+    """
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is made of")
+
+    def split(self, params: Params) -> dict[str, Params]:
+        """The parameters of each part, by the names that it knows."""
+        found: dict[str, Params] = {part: {} for part in self.parts}
+        for name, weight in params.items():
+            part, _, inner = name.partition(".")
+            found[part][inner] = weight
+        return found
+
+    @staticmethod
+    def join(by_part: dict[str, Any]) -> dict[str, Any]:
+        """The inverse of `split`, for parameters, gradients and shapes alike."""
+        return {f"{part}.{name}": value for part, values in by_part.items() for name, value in values.items()}
+
+    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
+        part, _, inner = name.partition(".")
+        return self.parts[part].first(inner, shape, rng, dtype)
+
+    def learned(self, params: Params) -> tuple[str, ...]:
+        if not self.trainable:
+            return ()
+        by_part = {part: self.parts[part].learned(inner) for part, inner in self.split(params).items()}
+        return tuple(f"{part}.{name}" for part, names in by_part.items() for name in names)
+
+    def penalty(self, params: Params) -> tuple[float, Params]:
+        found = {part: self.parts[part].penalty(inner) for part, inner in self.split(params).items()}
+        return sum(value for value, _ in found.values()), self.join({k: slopes for k, (_, slopes) in found.items()})
+
+    def constrained(self, params: Params) -> Params:
+        return self.join({part: self.parts[part].constrained(inner) for part, inner in self.split(params).items()})
+
+    def to_list(self, params: Params) -> list[Array]:
+        return [w for part, inner in self.split(params).items() for w in self.parts[part].to_list(inner)]
+
+    def from_list(self, arrays: list[Array], like: Params) -> Params:
+        given, fresh = list(arrays), {}
+        for part, inner in self.split(like).items():
+            count = len(self.parts[part].to_list(inner))
+            fresh[part], given = self.parts[part].from_list(given[:count], inner), given[count:]
+        return self.join(fresh)

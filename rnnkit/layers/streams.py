@@ -1,0 +1,54 @@
+"""A layer fed one step at a time: what every layer that can be streamed returns from `stream`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from rnnkit_kernels.types import Array
+
+from ..context import Context
+
+__all__ = ["LayerStream", "StepByStep"]
+
+
+class LayerStream(Protocol):
+    """One layer over time. x (B, ...) is a step of B rows, mask (B,) bool or None.
+
+    step   the output step (B, ...) and its mask, or None as long as no output step is complete
+    state  everything that later steps need, arrays by name: copies on the way out, copied on the way in
+    reset  as at the beginning
+    """
+
+    def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None] | None: ...
+
+    def reset(self) -> None: ...
+
+    @property
+    def state(self) -> dict[str, Array]: ...
+
+    @state.setter
+    def state(self, state: dict[str, Array]) -> None: ...
+
+
+class StepByStep:
+    """The stream of a layer that treats every step by itself: there is nothing to remember."""
+
+    def __init__(self, layer: Any, params: dict[str, Array], ctx: Context) -> None:
+        self._layer, self._params, self._ctx = layer, params, ctx
+
+    def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
+        x = x[:, None]
+        flags = None if mask is None else mask[:, None]
+        y, _ = self._layer(self._params, x, replace(self._ctx, mask=flags))
+        flags = self._layer.next_mask(flags, x)
+        return y[:, 0], None if flags is None else flags[:, 0]
+
+    def reset(self) -> None: ...
+
+    @property
+    def state(self) -> dict[str, Array]:
+        return {}
+
+    @state.setter
+    def state(self, state: dict[str, Array]) -> None: ...
