@@ -1,9 +1,10 @@
-"""`python -m benchmarks`: the table of recurrent kernels beside PyTorch. Needs the extra `bench`."""
+"""`python -m benchmarks`: recurrent kernels and convolution beside PyTorch. Needs the extra `bench`."""
 
 from __future__ import annotations
 
 import sys
 
+from . import convolution
 from .recurrent import CELLS, SHAPES, measure
 
 
@@ -21,6 +22,7 @@ def main() -> int:
             size = ",".join(map(str, shape))
             numbers = f"{row.error:8.0e} {1e3 * row.ours:8.2f} {1e3 * row.torch:8.2f} {row.ratio:6.2f}"
             print(f"{row.cell:<10} {size:<16} {row.origin:<9} {numbers}", flush=True)
+    convolution.report()
     return 0
 
 

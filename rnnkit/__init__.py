@@ -5,7 +5,20 @@ from __future__ import annotations
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Adjoint, Cell, names
 
-from . import bptt, callbacks, data, initializers, layers, losses, metrics, optimizers
+from . import (
+    bptt,
+    callbacks,
+    constraints,
+    data,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+    text,
+)
 from .context import Context
 from .gradcheck import gradcheck
 from .history import History
@@ -23,6 +36,7 @@ __all__ = [
     "bptt",
     "callbacks",
     "cells",
+    "constraints",
     "data",
     "gradcheck",
     "initializers",
@@ -32,4 +46,7 @@ __all__ = [
     "metrics",
     "names",
     "optimizers",
+    "regularizers",
+    "schedules",
+    "text",
 ]

@@ -52,8 +52,9 @@ class Source:
 def source(x: Any, y: Any = None, *, form: Form, batch_size: int = 32, labelled: bool = True, **beside: Any) -> Source:
     """A source of batches from arrays x and y, or from an iterable x of batches.
 
-    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x. beside: what goes with arrays, see
-    `checked`. Raises ValueError or TypeError for what does not fit together, is empty, or is not finite.
+    An iterable gives (x, y), (x, y, sample_weight) or, where no labels are needed, x.
+    beside: what goes with arrays, see `checked`.
+    Raises ValueError or TypeError for what does not fit together, is empty, or is not finite.
     """
     if y is None and isinstance(x, Iterable) and not _is_array(x) and not is_samples(x, form.rank):
         for name, extra in beside.items():
@@ -145,9 +146,7 @@ def checked(
     """
     if is_ragged(x, form.rank):
         if mask is not None or lengths is not None:
-            raise ValueError(
-                "x is a list of arrays of different length, so its lengths are known: pass no mask and no lengths"
-            )
+            raise ValueError("x is a list of samples, whose lengths are known: pass no mask and no lengths")
         x, y, lengths = pad(x, y)
     x = to_array("x", x, form.x)
     y = None if y is None else to_array("y", y, form.dtype)

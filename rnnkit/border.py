@@ -24,8 +24,7 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
         array = np.asarray(given)
     except ValueError:
         raise TypeError(
-            f"{name} is not an array: its rows differ in length; pass a list of arrays (steps, features), or pad them and "
-            "pass a mask"
+            f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask"
         ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
@@ -33,9 +32,7 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
         raise ValueError(f"{name} is a single number; expected an array whose first axis runs over samples")
     if np.dtype(dtype).kind == "i":
         if array.dtype.kind == "f" and not (np.mod(array, 1) == 0).all():
-            raise ValueError(
-                f"{name} chooses by index: expected whole numbers, got {array.dtype} with fractions or NaN"
-            )
+            raise ValueError(f"{name} chooses by index: expected whole numbers, got {array.dtype} with fractions")
         return array.astype(dtype, copy=False)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named as that
         return array.astype(dtype, copy=False)
@@ -74,7 +71,7 @@ def to_finite(name: str, array: Array, mask: Array | None = None) -> Array:
     good = np.isfinite(array)
     if good.all():
         return array
-    real = True if mask is None else mask.reshape(mask.shape + (1,) * (array.ndim - 2))
+    real = True if mask is None else mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim))
     bad = np.argwhere(~good & real)
     if not len(bad):
         return np.where(real, array, 0).astype(array.dtype, copy=False)

@@ -40,15 +40,28 @@ class Sequential(Stack):
         self.optimizer: Any = None
         self.loss: Any = None
         self.metrics: list[Any] = []
+        self.weighted_metrics: list[Any] = []
         self.optimizer_state: Any = None
         self.stop_training = False
         self.history: History | None = None
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = ()) -> None:
-        """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew."""
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = (),
+        weighted_metrics: Sequence[Any] | None = (),
+    ) -> None:
+        """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew.
+
+        metrics see the mask, weighted_metrics the sample weights too.
+        """
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self.metrics = [metric_of(m) for m in ([metrics] if isinstance(metrics, str) else metrics or ())]
+        self.metrics, self.weighted_metrics = (
+            [metric_of(m) for m in ([given] if isinstance(given, str) else given or ())]
+            for given in (metrics, weighted_metrics)
+        )
         self.optimizer_state = None
 
     def fit(
@@ -68,6 +81,7 @@ class Sequential(Stack):
         reset: Any = None,
         callbacks: Sequence[Any] = (),
         verbose: Any = "auto",
+        tbptt: int | None = None,
         initial_epoch: int = 0,
     ) -> History:
         """Trains, and returns the history of loss and metrics by epoch.
@@ -81,18 +95,22 @@ class Sequential(Stack):
         sample_weight    (B,), or (B, T) for outputs at each step;  class_weight: class -> weight, instead
         mask             (B, T) bool, True where a step is real;  lengths: (B,) the real steps of each row, instead
         reset            (B, T) bool, True where a row begins anew: its state is the initial one before that step
+        tbptt            reads every batch in pieces of so many steps: each is one step of the optimizer, from the state
+                         that the piece before it ended in, through which no gradient goes; dropout is drawn for each
         verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
 
-        Ctrl-C ends training after the step in hand: the model keeps its weights, the history what was done, and
-        `history.interrupted` is True. Raises ValueError and TypeError for data that does not fit, FloatingPointError,
-        with the layer, gate, sample and step, where a number stops being finite; the weights stay as they were before.
+        Ctrl-C ends training after the step in hand: the model keeps its weights (or gets the best ones back, with an
+        `EarlyStopping` that says so), the history what was done, and `history.interrupted` is True.
+        Raises ValueError and TypeError for data that does not fit, FloatingPointError, with the layer, gate, sample and
+        step, where a number stops being finite; the weights stay as they were before.
         """
         from .training import fit, watchers
 
         validation = (validation_data, validation_split)
         data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "class_weight": class_weight}
         data |= {"mask": mask, "lengths": lengths, "reset": reset}
-        return fit(self, data, validation, (initial_epoch, epochs), shuffle, watchers(callbacks), verbose)
+        span = initial_epoch, epochs
+        return fit(self, data, validation, span, shuffle, tbptt, watchers(callbacks), verbose)
 
     def train_on_batch(
         self,

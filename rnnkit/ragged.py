@@ -13,7 +13,7 @@ __all__ = ["is_ragged", "is_samples", "pad"]
 
 def is_samples(x: Any, rank: int | None) -> bool:
     """Whether x is a list of samples, arrays or lists, and not one of batches, which have `rank` axes."""
-    if not isinstance(x, (list, tuple)) or rank is None or not all(hasattr(s, "__len__") for s in x):
+    if not isinstance(x, (list, tuple)) or not len(x) or rank is None or not all(hasattr(s, "__len__") for s in x):
         return False
     return all(_axes(s) in (rank - 1, 0) for s in x)
 
@@ -36,7 +36,7 @@ def _axes(sample: Any) -> int:
 
 
 def pad(x: Any, y: Any = None) -> tuple[Array, Any, Array]:
-    """x in one array (B, T, ...), zeros after the end of each sample; y likewise where it has as many steps; lengths (B,).
+    """x in one array (B, T, ...), zeros after the end of each sample; y likewise, if it has steps; lengths (B,).
 
     Raises ValueError where samples differ in more than their length, or targets in length from their samples.
     """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from .layers.base import FEATURE_AXIS, Layer, Params, Pullback, Shape, wrong_ran
 from .layers.core import Input
 from .layers.recurrent import Recurrent, State
 
+if TYPE_CHECKING:
+    from .streaming import Stream
+
 __all__ = ["Stack"]
+
+Back = Callable[[Array], tuple[list[Params], Array]]  # dy -> (dparams nested like `params`, dx)
 
 
 class Stack:
@@ -125,7 +131,8 @@ class Stack:
     def input_shape(self) -> Shape:
         """What x must look like, None where a size is free. Built from data, the number of steps is free."""
         shape = self.shapes[0]
-        return shape if self._sample_shape is not None or len(shape) < 3 else (None, None, *shape[2:])
+        steps = len(shape) > (1 if self.layers[0].takes_indices else 2)
+        return (None, None, *shape[2:]) if self._sample_shape is None and steps else shape
 
     @property
     def output_shape(self) -> Shape:
@@ -135,12 +142,11 @@ class Stack:
     def form(self) -> Form:
         """What the border makes of what users hand in."""
         first = self.layers[0] if self.layers else None
-        dtype = np.dtype(np.int64) if first is not None and first.takes_indices else self.dtype
-        return Form(dtype, self.dtype, None if first is None else first.rank)
+        if first is not None and first.takes_indices:  # of any rank; in a list, samples are rows of indices
+            return Form(np.dtype(np.int64), self.dtype, first.rank or 2)
+        return Form(self.dtype, self.dtype, None if first is None else first.rank)
 
-    def run(
-        self, x: Array, ctx: Context, carried: dict[int, State] | None = None
-    ) -> tuple[Array, Array | None, Pullback]:
+    def run(self, x: Array, ctx: Context, carried: dict[int, State] | None = None) -> tuple[Array, Array | None, Back]:
         """One pass of arrays of the model's dtypes: the output, the mask that holds for it, and the way back.
 
         carried  the states from which recurrent layers go on, by place, and where they leave their last ones. Without
@@ -160,7 +166,7 @@ class Stack:
             pullbacks.append(pullback)
             ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before))
 
-        def back(dy: Array) -> tuple[Any, Array]:
+        def back(dy: Array) -> tuple[list[Params], Array]:
             dparams: list[Params] = [{}] * len(pullbacks)
             for k in reversed(range(len(pullbacks))):
                 dparams[k], dy = pullbacks[k](dy)
@@ -198,7 +204,7 @@ class Stack:
         lengths: Any = None,
         reset: Any = None,
         rng: np.random.Generator | None = None,
-    ) -> tuple[Array, Pullback]:
+    ) -> tuple[Array, Back]:
         """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`.
 
         mask, lengths, reset: as in `Sequential.fit`.
@@ -210,13 +216,13 @@ class Stack:
 
     def get_weights(self, tree: Any = None) -> list[Array]:
         """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise."""
-        self._check_built("get_weights")
+        self.check_built("get_weights")
         trees = self.params if tree is None else tree
         return [a.copy() for layer, p in zip(self.layers, trees, strict=True) for a in layer.to_list(p)]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
-        self._check_built("set_weights")
+        self.check_built("set_weights")
         current = [layer.to_list(p) for layer, p in zip(self.layers, self.params, strict=True)]
         count = sum(map(len, current))
         if len(weights) != count:
@@ -234,7 +240,27 @@ class Stack:
             fresh.append(layer.from_list(taken, like))
         self.params = fresh
 
-    def _check_built(self, what: str) -> None:
+    @property
+    def receptive_field(self) -> float:
+        """How many steps of the input one step of the output sees, itself included; infinite for recurrent models.
+
+        A window of n steps over outputs that lie d input steps apart reaches (n - 1) d steps further.
+        """
+        reach, apart = 1.0, 1
+        for layer in self.layers:
+            span, stride = layer.reach
+            reach += (span - 1) * apart if span > 1 else 0
+            apart *= stride
+        return reach if math.isinf(reach) else int(reach)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """The model fed one step at a time, `y_t = stream.step(x_t)`: see `Stream`."""
+        from .streaming import Stream
+
+        return Stream(self, batch_size)
+
+    def check_built(self, what: str) -> None:
+        """Raises ValueError unless there are weights."""
         if not self.built:
             raise ValueError(
                 f"{what} needs a built model: call model.build((None, steps, features)) or use it on data first"

@@ -15,7 +15,7 @@ __all__ = ["by_class"]
 def by_class(weights: Any, y: Array | None) -> Array:
     """The weight of each sample (or of each step, for labels at each step), from class -> weight; 1 where not named.
 
-    y: labels (B,) or (B, 1), at each step (B, T, 1); or one-hot rows (B, classes), (B, T, classes); as Keras reads them.
+    y: labels (B,) or (B, 1), at each step (B, T, 1); or one-hot rows (B, classes), (B, T, classes); as in Keras.
     Raises TypeError for what is no mapping of whole numbers to numbers, ValueError for labels that are not whole.
     """
     if not isinstance(weights, Mapping) or not all(isinstance(k, (int, np.integer)) for k in weights):

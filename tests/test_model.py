@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_layers import RECURRENT, Leaky, example, same
+from layer_cases import an_input, example
+from test_layers import RECURRENT, Leaky, same
 
-from rnnkit import Context, Sequential, gradcheck, layers
+from rnnkit import Context, Sequential, gradcheck, layers, optimizers
 from rnnkit.data import timeseries_dataset_from_array, windowed_dataset
 from rnnkit.layers import GRU, LSTM, RNN, Activation, Dense, Dropout, Input, SimpleRNN
 from rnnkit.optimizers import SGD, Adam, RMSprop
@@ -433,7 +434,7 @@ def test_inputs_that_do_not_fit_are_refused_with_what_to_do():
     with pytest.raises(TypeError, match="x is made of complex128, expected real numbers"):
         model.predict(x + 1j)
     with pytest.raises(TypeError, match="x is not an array: its rows differ in length; pad them"):
-        model.predict([[[1.0, 2.0]], [[1.0, 2.0], [3.0, 4.0]]])
+        model.predict([[[1.0, 2.0]], [[1.0]]])
     with pytest.raises(ValueError, match="a mask goes with x"):
         Sequential([Dense(1)]).predict(np.zeros((6, 2)), mask=np.ones((6, 2), bool))
 
@@ -447,6 +448,39 @@ def test_numbers_too_large_for_float32_are_named_at_the_border():
 
 
 def test_every_layer_can_stand_in_a_model():
-    for name in layers.ALL.keys() - {"Input"}:
-        model = Sequential([example(name)], seed=0)
-        assert model.predict(np.ones((3, 4, 2))).shape[0] == 3
+    for name in sorted(layers.ALL.keys() - {"Input"}):
+        layer = example(name)
+        model = Sequential([layer], seed=0)
+        y = model.predict(an_input(layer, np.random.default_rng(0)))
+        assert y.shape == (3, *model.output_shape[1:])
+
+
+def test_a_frozen_layer_does_not_move_by_a_bit_and_the_others_learn():
+    rng = np.random.default_rng(0)
+    for name in sorted(layers.ALL.keys() - {"Input"}):
+        layer = example(name, trainable=False)
+        x = an_input(layer, rng)
+        model = Sequential([layer, layers.Flatten(), Dense(1)], seed=0)
+        model.compile(optimizers.AdamW(0.1, weight_decay=0.1), "mse")
+        model.predict(x)
+        frozen = {k: w.copy() for k, w in model.params[0].items()}
+        last = model.params[2]["W"].copy()
+        model.fit(x, rng.standard_normal((3, 1)), epochs=3, verbose=0)
+        assert not model.layers[0].learned(model.params[0])
+        for k, w in model.params[0].items():
+            np.testing.assert_array_equal(w, frozen[k], err_msg=f"{name} {k}")
+        assert (model.params[2]["W"] != last).all()
+
+
+def test_a_trained_layer_moves_every_weight_that_it_learns():
+    rng = np.random.default_rng(0)
+    for name in sorted(layers.ALL.keys() - {"Input"}):
+        layer = example(name)
+        x = an_input(layer, rng)
+        model = Sequential([layer, layers.Flatten(), Dense(1)], seed=0)
+        model.compile(optimizers.SGD(0.1), "mse")
+        model.predict(x)
+        before = {k: w.copy() for k, w in model.params[0].items()}
+        model.fit(x, rng.standard_normal((3, 1)), verbose=0)
+        for k in layer.learned(before):
+            assert (model.params[0][k] != before[k]).any(), f"{name} {k}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_layers import RECURRENT, example, same
+from layer_cases import example
+from test_layers import RECURRENT, same
 
 from rnnkit import Context, Sequential, bptt, layers, losses
 

@@ -33,11 +33,18 @@ class Kernel:
         *,
         mask: Array | None = None,
         drop: Array | None = None,
+        zone: dict[str, Any] | None = None,
+        reset: Array | None = None,
+        fresh: dict[str, Array] | None = None,
     ) -> tuple[Array, dict[str, Array], Tape]:
-        return recurrence.forward(self.cell, weights, x, state0, mask=mask, drop=drop)
+        return recurrence.forward(
+            self.cell, weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh
+        )
 
-    def backward(self, tape: Tape, dh: Array, dstate: dict[str, Array] | None = None) -> Gradients:
-        return recurrence.backward(tape, dh, dstate)
+    def backward(
+        self, tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, clip: float | None = None
+    ) -> Gradients:
+        return recurrence.backward(tape, dh, dstate, clip=clip)
 
 
 @dataclass(frozen=True)

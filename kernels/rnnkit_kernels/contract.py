@@ -2,26 +2,33 @@
 
 Arrays are time-major and C-contiguous, of one dtype; T steps, B rows, F features, H units, G gates.
 
-    forward (weights, x, state0, *, mask=None, drop=None) -> (h, state, tape)
-    backward(tape, dh, dstate=None) -> Gradients
+    forward (weights, x, state0, *, mask=None, drop=None, zone=None, reset=None, fresh=None) -> (h, state, tape)
+    backward(tape, dh, dstate=None, *, clip=None) -> Gradients
 
-    weights  dict: W (F, G*H), U (H, G*H); where there are biases b (G*H,), b_h (G*H,); the cell's own vectors
+    weights  dict: W (F, G*H), U (H, G*H); where there are biases b (G*H,), b_h (G*H,); the cell's own vectors;
+             where h is projected P (H, Q): h = (the cell's h) P. Then U is (Q, G*H), and what is said of h is Q wide
     x        (T, B, F)
     state0   dict of (B, H) by name; state, after the last step, likewise
     mask     (T, B) bool: False holds the state of that row over that step
     drop     (B, H): multiplies h_{t-1} before its products, the same at every step (Gal & Ghahramani 2016)
+    zone     dict by name of what a state keeps of its old value (Krueger et al. 2017): (T, B, H) bool, True keeps; or a
+             share z: the state becomes z old + (1 - z) new
+    reset    (T, B) bool: True begins that row anew before that step, masked or not, from `fresh`
+    fresh    dict of (B, H) by name; zeros where it is not given
+    clip     dL/dx.q and dL/du.q are limited to [-clip, clip] at every step before they go on through W, U and b
+             (Graves 2013, section 2.1): what comes back is then no gradient of anything
     h        (T, B, H), the state "h" after each step
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from . import activations
 from .types import Array
 
-__all__ = ["Adjoint", "Cell", "Gradients", "Tape", "check_call", "names"]
+__all__ = ["Adjoint", "Cell", "Gradients", "Tape", "names"]
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -73,9 +80,9 @@ class Cell:
     initial: ClassVar[dict[str, float]] = {}
 
     def __post_init__(self) -> None:
-        for field in ("activation", "recurrent_activation"):
-            if hasattr(self, field):
-                activations.check(getattr(self, field))
+        for role in ("activation", "recurrent_activation"):
+            if hasattr(self, role):
+                activations.check(getattr(self, role))
 
     def step(self, F: Any, x: Any, u: Any, s: Any, p: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         raise NotImplementedError(f"{self.name} has no step: write step(self, F, x, u, s, p) -> (new state, kept)")
@@ -84,16 +91,35 @@ class Cell:
     def name(self) -> str:
         return type(self).__name__
 
-    def weight_shapes(self, features: int, units: int, bias: bool = True) -> dict[str, tuple[int, ...]]:
-        """The shapes of all weights of the cell, by name, in their order; without biases where `bias` is False."""
+    def weight_shapes(
+        self, features: int, units: int, bias: bool = True, projection: int | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """The shapes of all weights of the cell, by name, in their order; without biases where `bias` is False.
+
+        projection  how wide h is, where that is not `units`: "P" comes last
+        """
         columns = len(self.gates) * units
-        shapes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (units, columns)}
+        shapes: dict[str, tuple[int, ...]] = {"W": (features, columns), "U": (projection or units, columns)}
         if bias:
             shapes["b"] = (columns,)
             if self.recurrent_bias:
                 shapes["b_h"] = (columns,)
         shapes |= {name: (columns,) for name in self.gate_vectors if name != "b"}
-        return shapes | dict.fromkeys(self.unit_vectors, (units,))
+        shapes |= dict.fromkeys(self.unit_vectors, (units,))
+        return shapes if projection is None else shapes | {"P": (units, projection)}
+
+    def state_sizes(self, units: int, projection: int | None = None) -> dict[str, int]:
+        """How wide each state is, by name."""
+        return dict.fromkeys(self.state, units) | ({} if projection is None else {"h": projection})
+
+    @property
+    def projectable(self) -> bool:
+        """Whether h may be projected: the step meets the old h nowhere but in u, so h may have a width of its own."""
+        from .program import trace
+
+        step = trace(self)
+        read = {node.attr for node in step.forward.nodes if node.op == "leaf"}
+        return not step.operands and "s.h" not in read
 
     @property
     def has_adjoint(self) -> bool:
@@ -113,6 +139,9 @@ class Tape:
 
     states  by name, (T+1, B, H): index 0 is the initial state, t+1 the state after step t
     kept    by name, (T, B, H), or (T, B, 1) for a number per row
+    zone, reset  as they were handed in
+    began   by name, (T, B, H): what each step began from, where rows begin anew; else it is states[:-1]
+    made    by name, (T, B, H): the cell's own new state, where it was projected or kept in part; else it is states[1:]
     """
 
     cell: Cell
@@ -122,6 +151,25 @@ class Tape:
     drop: Array | None
     states: dict[str, Array]
     kept: dict[str, Array]
+    zone: dict[str, Any] = field(default_factory=dict)
+    reset: Array | None = None
+    began: dict[str, Array] = field(default_factory=dict)
+    made: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def units(self) -> int:
+        """H, the width of a gate."""
+        return self.weights["U"].shape[1] // len(self.cell.gates)
+
+    @property
+    def old(self) -> dict[str, Array]:
+        """By name, (T, B, H): the state that each step of the cell was given."""
+        return {name: self.began[name] if name in self.began else v[:-1] for name, v in self.states.items()}
+
+    @property
+    def new(self) -> dict[str, Array]:
+        """By name, (T, B, H): the state that each step of the cell returned; without meaning where a row is masked."""
+        return {name: self.made[name] if name in self.made else v[1:] for name, v in self.states.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +181,7 @@ class Gradients:
              after step t through the emitted h_t and through every later step
     x_pre, u_pre  (T, B, G*H): dL/d(input pre-activation) and dL/d(recurrent pre-activation)
     vectors  by name, (T, H) or (T, G*H): the part of each step in the gradient of the cell's own vectors
+    fresh    by name, (B, H): dL/d(the state that rows begin anew from); empty where none does
     """
 
     weights: dict[str, Array]
@@ -142,39 +191,4 @@ class Gradients:
     x_pre: Array
     u_pre: Array
     vectors: dict[str, Array]
-
-
-def check_call(
-    cell: Cell, weights: dict[str, Array], x: Array, state0: dict[str, Array], mask: Array | None, drop: Array | None
-) -> None:
-    """Refuses, in a sentence, arrays that do not belong together. Costs a few comparisons of shapes."""
-    if x.ndim != 3:
-        raise ValueError(f"{cell.name}: x is (T, B, F), time first; got shape {x.shape}")
-    steps, rows, features = x.shape
-    if "W" not in weights or "U" not in weights:
-        raise ValueError(f"{cell.name}: weights need W and U, got {', '.join(sorted(weights)) or 'none'}")
-    units, columns = weights["U"].shape
-    if columns != len(cell.gates) * units:
-        raise ValueError(
-            f"{cell.name}: U is (H, {len(cell.gates)} H) for the gates {' '.join(cell.gates)}; got {weights['U'].shape}"
-        )
-    expected = cell.weight_shapes(features, units)
-    for name in (*cell.gate_vectors, *cell.unit_vectors):
-        if name not in weights and name != "b":
-            raise ValueError(f"{cell.name}: weights lack {name!r}, of shape {expected[name]}")
-    for name, weight in weights.items():
-        if name not in expected:
-            raise ValueError(f"{cell.name} has no weight {name!r}; it has {' '.join(expected)}")
-        if weight.shape != expected[name]:
-            raise ValueError(
-                f"{cell.name}: {name} should have shape {expected[name]} for x {x.shape}; got {weight.shape}"
-            )
-    for name in cell.state:
-        if name not in state0:
-            raise ValueError(f"{cell.name}: state0 needs {' and '.join(cell.state)}; {name!r} is missing")
-        if state0[name].shape != (rows, units):
-            raise ValueError(f"{cell.name}: state {name!r} is (B, H) = {(rows, units)}; got {state0[name].shape}")
-    if mask is not None and (mask.shape != (steps, rows) or mask.dtype != bool):
-        raise ValueError(f"{cell.name}: mask is (T, B) = {(steps, rows)} of bool; got {mask.shape} of {mask.dtype}")
-    if drop is not None and drop.shape != (rows, units):
-        raise ValueError(f"{cell.name}: drop is (B, H) = {(rows, units)}; got {drop.shape}")
+    fresh: dict[str, Array] = field(default_factory=dict)

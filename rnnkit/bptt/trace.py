@@ -162,7 +162,7 @@ def trace(
 
 def _layer(place: int | None, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
     gates = tape.cell.gates
-    H = tape.weights["U"].shape[0]
+    H = tape.units
 
     def by_gate(pre: Array) -> dict[str, Array]:
         return {q: pre[:, :, k * H : (k + 1) * H] for k, q in enumerate(gates)}

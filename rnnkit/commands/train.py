@@ -16,7 +16,7 @@ import numpy as np
 from rnnkit_kernels import backends
 
 from .. import data
-from ..callbacks import Callback
+from ..callbacks import EarlyStopping
 from ..data import MinMaxScaler, Series, StandardScaler
 from ..layers import Dense, Dropout, Input
 from ..model import Sequential
@@ -109,12 +109,12 @@ def _run(options: Namespace) -> int:
     report.describe(task, model, name, notes)
     if options.data is None:
         report.say("  (the course scales by the whole series, test part included)", "   ")
-    keeper = _Keeper()
+    keeper = EarlyStopping(patience=epochs, restore_best_weights=options.keep == "best")
     verbose: Any = int(options.verbose) if options.verbose != "auto" else (1 if sys.stderr.isatty() else 2)
     history = model.fit(
         batches, validation_data=[task.validation], epochs=epochs, shuffle=False, callbacks=[keeper], verbose=verbose
     )
-    kept = keeper.restore(model) if options.keep == "best" else None
+    kept = None if keeper.best_params is None else keeper.best_epoch + 1
     if history.interrupted:
         report.say(f"Ctrl-C after {len(history.epoch)} of {epochs} epochs: going on with what there is")
     forecast = task.forecast(model)
@@ -179,25 +179,6 @@ def _model(options: Namespace, defaults: _Defaults, task: Task) -> tuple[Sequent
     model.add(Dense(task.horizon))
     model.compile(Adam(learning_rate=options.learning_rate or defaults.learning_rate), "mse")
     return model, f"{options.cell} {'-'.join(map(str, sizes))}"
-
-
-class _Keeper(Callback):
-    """Keeps the weights of the epoch that did best in validation."""
-
-    def __init__(self) -> None:
-        self._best, self._epoch = np.inf, 0
-        self._weights: list[Any] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        value = (logs or {})["val_loss"]
-        if value < self._best:
-            self._best, self._epoch, self._weights = value, epoch + 1, self.model.get_weights()
-
-    def restore(self, model: Sequential) -> int | None:
-        """Gives them back and returns the epoch, from 1; None where no epoch was finished."""
-        if self._weights:
-            model.set_weights(self._weights)
-        return self._epoch or None
 
 
 def _writable(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from .baselines import linear, moving_average, naive, score_baselines, scores, s
 from .batches import Batches
 from .climate import read_cet, read_giss
 from .delimited import read_csv
-from .generators import hourly_temperature
+from .generators import hourly_temperature, sine_waves, trend_season_noise
 from .readers import read_series
 from .scalers import MinMaxScaler, StandardScaler
 from .series import Series, fill_missing
@@ -29,7 +29,9 @@ __all__ = [
     "score_baselines",
     "scores",
     "seasonal_naive",
+    "sine_waves",
     "timeseries_dataset_from_array",
+    "trend_season_noise",
     "windowed_dataset",
     "windows",
 ]

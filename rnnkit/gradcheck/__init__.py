@@ -15,6 +15,7 @@ from ..layers.base import Layer
 from ..model import Sequential
 from . import targets
 from .compare import Report, Settings
+from .models import check_model
 from .recurrences import check_cell
 
 __all__ = ["Report", "gradcheck"]
@@ -32,9 +33,12 @@ def gradcheck(
     """Compares a target's gradient with its differences, in float64, along a random direction and element by element.
 
     gradcheck(cell)                    a cell, or a kernel of one: all weights, x, initial states, every pre-activation;
-                                       steps=4, rows=3, features=2, units=3, masked=True, dropped=True
-    gradcheck(layer, x)                a layer, for an input or, with shape=(B, T, F), for one that is drawn; mask=None
-    gradcheck(model, x, y, loss=...)   all parameters and x of a `Sequential`, dropout off; mask, sample_weight
+                                       steps=4, rows=3, features=2, units=3, masked=True, dropped=True, zoned=False,
+                                       restarted=False, projection=None
+    gradcheck(layer, x)                a layer, for an input or, with shape=(B, T, F), for one that is drawn; mask=None,
+                                       reset=None. Under a `gradient_clip` it fails: what comes back is no gradient
+    gradcheck(model, x, y, loss=...)   all parameters and x of a `Sequential`, dropout off; mask, lengths,
+                                       reset, sample_weight, tbptt
     gradcheck(loss, y, target)         a loss; drawn where they are not given; mask, sample_weight
 
     method     "difference" (fourth order, relative error around 1e-10), "complex" (Squire & Trapp 1998, around 1e-15,
@@ -53,7 +57,7 @@ def gradcheck(
     if isinstance(target, (Cell, Kernel)):
         return check_cell(target, settings, *arrays, **options)
     if isinstance(target, Sequential):
-        return targets.check_model(target, settings, *arrays, **options)
+        return check_model(target, settings, *arrays, **options)
     if isinstance(target, Layer):
         return targets.check_layer(target, settings, *arrays, **options)
     if callable(target):

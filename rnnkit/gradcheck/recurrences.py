@@ -26,21 +26,33 @@ def check_cell(
     units: int = 3,
     masked: bool = True,
     dropped: bool = True,
+    zoned: bool | float = False,
+    restarted: bool = False,
+    projection: int | None = None,
 ) -> Report:
     """A recurrence of the cell. Every pre-activation is an argument too: an error is found at its gate and step.
 
-    (The input carries them in: x has G*H further features, which meet an identity in W.)
+    zoned       whether some units keep their old state, drawn at every step; a number z keeps that share of all of them
+    restarted   whether rows begin anew on the way; the state from which they do is an argument
+    projection  how wide h is, where that is not `units`
+    (The input carries them in: x has G*H further features, which meet an identity in W.) A limit on the way back,
+    `clip`, is no option: what comes back under one is not the derivative.
     """
     kernel = target if isinstance(target, Kernel) else backend("numpy").kernel(target)
     cell, rng = kernel.cell, np.random.default_rng(settings.seed)
     columns = len(cell.gates) * units
-    weights = draw_weights(cell, features, units, rng)
-    state0 = {k: rng.standard_normal((rows, units)) for k in cell.state}
+    weights, sizes = draw_weights(cell, features, units, rng, projection), cell.state_sizes(units, projection)
+    state0 = {k: rng.standard_normal((rows, size)) for k, size in sizes.items()}
     mask = rng.random((steps, rows)) < 0.7 if masked else None
-    drop = (rng.random((rows, units)) < 0.7) / 0.7 if dropped else None
-    dh = rng.standard_normal((steps, rows, units))
-    dlast = {k: rng.standard_normal((rows, units)) for k in cell.state}
-    point = dict(weights) | {f"state0 {k}": v for k, v in state0.items()}
+    drop = (rng.random((rows, sizes["h"])) < 0.7) / 0.7 if dropped else None
+    dh = rng.standard_normal((steps, rows, sizes["h"]))
+    dlast = {k: rng.standard_normal((rows, size)) for k, size in sizes.items()}
+    zone: dict[str, Any] = {}
+    if zoned is not False:
+        zone = {k: rng.random((steps, rows, n)) < 0.4 if zoned is True else zoned for k, n in sizes.items()}
+    reset = rng.random((steps, rows)) < 0.4 if restarted else None
+    fresh = {k: rng.standard_normal((rows, size)) for k, size in sizes.items()} if restarted else {}
+    point = dict(weights) | {f"state0 {k}": v for k, v in state0.items()} | {f"fresh {k}": v for k, v in fresh.items()}
     point |= {"x": rng.standard_normal((steps, rows, features)), "pre-activation": np.zeros((steps, rows, columns))}
 
     def run(at: dict[str, Array]) -> Any:
@@ -53,6 +65,9 @@ def check_cell(
                 {k: at[f"state0 {k}"] for k in cell.state},
                 mask=mask,
                 drop=drop,
+                zone=zone,
+                reset=reset,
+                fresh={k: at[f"fresh {k}"] for k in fresh},
             )
 
     def value(at: dict[str, Array]) -> Any:
@@ -62,6 +77,7 @@ def check_cell(
     with np.errstate(over="ignore"):
         grads = kernel.backward(run(point)[2], dh, dlast)
     gradient = grads.weights | {f"state0 {k}": v for k, v in grads.state0.items()}
+    gradient |= {f"fresh {k}": v for k, v in grads.fresh.items()}
     gradient |= {
         "W": grads.weights["W"][:features],
         "x": grads.x[:, :, :features],
@@ -93,15 +109,19 @@ def check_cell(
     )  # fmt: skip
 
 
-def draw_weights(cell: Cell, features: int, units: int, rng: np.random.Generator) -> dict[str, Array]:
+def draw_weights(
+    cell: Cell, features: int, units: int, rng: np.random.Generator, projection: int | None = None
+) -> dict[str, Array]:
     """Random weights of every kind that the cell has, float64, of a size that keeps gates away from their ends."""
-    shapes = cell.weight_shapes(features, units)
+    shapes = cell.weight_shapes(features, units, projection=projection)
     return {name: 0.6 * rng.standard_normal(shape) + cell.initial.get(name, 0) for name, shape in shapes.items()}
 
 
 def weight_element(cell: Cell, name: str, index: Index, units: int) -> str:
     """An element of a weight in words: 'U[unit 1, gate f, unit 2]'."""
-    if name in cell.unit_vectors:
+    if name == "P":
+        return f"P[unit {index[0]}, unit {index[1]} of h]"
+    if name not in ("W", "U", "b", "b_h", *cell.gate_vectors):  # a vector over units, or where a state begins
         return f"{name}[unit {index[0]}]"
     gate, unit = divmod(index[-1], units)
     row = {"W": "feature", "U": "unit"}.get(name)

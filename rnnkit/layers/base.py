@@ -87,7 +87,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
 
     def next_mask(self, mask: Array | None, x: Array) -> Array | None:
-        """The mask that holds for the output of x: the same where the layer keeps the steps, None where it ends time."""
+        """The mask that holds for the output of x: the same where steps are kept, None where the layer ends time."""
         return mask
 
     def option(self, weight: str, what: str) -> Any:
@@ -96,7 +96,11 @@ class Layer:
 
     def check_options(self) -> None:
         """Refuses, when a layer is made, a name that no regularizer, constraint or initializer has."""
-        known = {"regularizer": regularizers.get, "constraint": constraints.get, "initializer": initializers.get}
+        known: dict[str, Callable[[Any], Any]] = {
+            "regularizer": regularizers.get,
+            "constraint": constraints.get,
+            "initializer": initializers.get,
+        }
         for field in fields(self):
             what = field.name.rpartition("_")[2]
             if what in known and (given := getattr(self, field.name)) is not None:
@@ -136,7 +140,7 @@ class Layer:
 
     def __repr__(self) -> str:
         order = sorted(fields(self), key=lambda f: f.kw_only is True)  # by position first, as written
-        given = [f"{f.name}={getattr(self, f.name)!r}" for f in order if getattr(self, f.name) != f.default]
+        given = [f"{f.name}={getattr(self, f.name)!r}" for f in order if f.repr and getattr(self, f.name) != f.default]
         return f"{type(self).__name__}({', '.join(given)})"
 
     def config(self) -> dict[str, Any]:

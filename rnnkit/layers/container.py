@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from rnnkit_kernels.types import Array
 
 from .base import Layer, Params
 
-__all__ = ["Container"]
+__all__ = ["Container", "layers_within", "refuse_stateful"]
+
+Part = TypeVar("Part", bound=Layer)
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,6 +27,10 @@ class Container(Layer):
     @property
     def parts(self) -> dict[str, Layer]:
         raise NotImplementedError(f"{type(self).__name__} does not say what it is made of")
+
+    def as_part(self, layer: Part) -> Part:
+        """The layer as one of the parts: it does not learn, and its statistics rest, where this one does not learn."""
+        return layer if self.trainable or not layer.trainable else replace(layer, trainable=False)
 
     def split(self, params: Params) -> dict[str, Params]:
         """The parameters of each part, by the names that it knows."""
@@ -64,3 +71,20 @@ class Container(Layer):
             count = len(self.parts[part].to_list(inner))
             fresh[part], given = self.parts[part].from_list(given[:count], inner), given[count:]
         return self.join(fresh)
+
+
+def layers_within(layer: Layer) -> Iterator[Layer]:
+    """The layer and all that it is made of, outside first."""
+    yield layer
+    if isinstance(layer, Container):
+        for part in layer.parts.values():
+            yield from layers_within(part)
+
+
+def refuse_stateful(owner: str, layer: Layer, why: str) -> None:
+    """Raises ValueError where the layer, or one inside it, keeps its state from batch to batch."""
+    for found in layers_within(layer):
+        if getattr(found, "stateful", False):
+            raise ValueError(
+                f"{owner} takes no stateful layer, and {type(found).__name__} has stateful=True: {why}; leave it out"
+            )

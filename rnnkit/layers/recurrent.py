@@ -15,14 +15,16 @@ from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.types import Array
 
 from .. import initializers
-from ..border import whole
 from ..context import DETERMINISTIC, Context
 from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, feature_count
-from .core import check_rate, dropout_scale
+from .core import dropout_scale
+from .recurrent_options import check_recurrence, zones
+from .recurrent_stream import RecurrentStream
+from .restarts import State, backwards, initial, initial_gradients, learned_names
+from .streams import LayerStream
 
 __all__ = ["Recurrent", "State"]
 
-State = dict[str, Array]
 ScanPullback = Callable[..., tuple[Params, Array, State]]
 
 
@@ -32,13 +34,26 @@ class Recurrent(Layer):
 
     use_bias              whether x W (and h U, where the cell has a second bias) gets one
     kernel_initializer    for W (F, G*units); recurrent_initializer for U (units, G*units); bias_initializer for b
+    kernel_regularizer, kernel_constraint, recurrent_..., bias_...   of the same weights; vector_... of the cell's own
+                          (peepholes, gains and their biases) and of a learned initial state
     dropout               share of the input features dropped, the same ones at every step (Gal & Ghahramani 2016)
     recurrent_dropout     share of h_{t-1} dropped before its product, the same units at every step
+    zoneout, cell_zoneout share of the units of h, of c, that keep their old value, drawn at every step; in inference
+                          h_t = z h_{t-1} + (1 - z) h~_t (Krueger et al. 2017, eq. 1-4)
+    projection            how wide h is: h_t = (the cell's h) P, with P (units, projection) listed last among the cell's
+                          weights, a kernel to initializer, regularizer and constraint (Sak, Senior & Beaufays 2014).
+                          The output is then as wide, and U is (projection, G*units)
+    initial_state         what a sequence begins from where no state is handed in: "zeros", or "learned", the weights
+                          h_0, c_0, listed after all others and zeros at first
+    gradient_clip         on the way back dL/d(pre-activation) is limited to [-gradient_clip, gradient_clip] at every
+                          step before it goes on (Graves 2013, section 2.1). What comes back is then no gradient of the
+                          loss: no check of gradients passes once the limit is met
     return_sequences      the output of every step instead of the last
     return_state          (y, h) or (y, h, c) instead of y
     go_backwards          reads the sequence from its end; with return_sequences the output has that order, as in Keras
     stateful              in a `Sequential`, each batch goes on from where the batch before it ended
-    Dropout needs `ctx.rng`; without it nothing is dropped.
+    Dropout needs `ctx.rng`; without it nothing is dropped. Where `ctx.reset` is True a row begins anew before that
+    step, masked or not, from the initial state; its dropout masks stay what they are.
     """
 
     _: KW_ONLY
@@ -46,15 +61,28 @@ class Recurrent(Layer):
     kernel_initializer: Any = "glorot_uniform"
     recurrent_initializer: Any = "orthogonal"
     bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    vector_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    vector_constraint: Any = None
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
+    zoneout: float = 0.0
+    cell_zoneout: float = 0.0
+    projection: int | None = None
+    initial_state: str = "zeros"
+    gradient_clip: float | None = None
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
     stateful: bool = False
 
     rank = 3
-    roles: ClassVar[dict[str, str]] = {"W": "kernel", "U": "recurrent", "b": "bias", "b_h": "bias"}
+    roles: ClassVar[dict[str, str]] = {"W": "kernel", "U": "recurrent", "b": "bias", "b_h": "bias", "P": "kernel"}
 
     if TYPE_CHECKING:  # the first arguments are each layer's own: (units, activation), (cell, units)
 
@@ -62,10 +90,8 @@ class Recurrent(Layer):
         def units(self) -> int: ...
 
     def __post_init__(self) -> None:
-        whole(f"{type(self).__name__}: units", self.units, least=1)
-        check_rate("dropout", self.dropout)
-        check_rate("recurrent_dropout", self.recurrent_dropout)
-        self.make_cell()
+        check_recurrence(self, self.make_cell())
+        self.check_options()
 
     @property
     def several_outputs(self) -> str | None:
@@ -77,15 +103,28 @@ class Recurrent(Layer):
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count(type(self).__name__, shape, rank=3)
-        sizes = self.make_cell().weight_shapes(features, self.units, self.use_bias)
-        return sizes, (*shape[: -1 if self.return_sequences else -2], self.units)
+        sizes = self.make_cell().weight_shapes(features, self.units, self.use_bias, self.projection)
+        if self.initial_state == "learned":
+            sizes |= {weight: (self.state_sizes[name],) for name, weight in learned_names(self.state_sizes).items()}
+        return sizes, (*shape[: -1 if self.return_sequences else -2], self.state_sizes["h"])
+
+    @property
+    def state_sizes(self) -> dict[str, int]:
+        """How wide each state is, by name."""
+        return self.make_cell().state_sizes(self.units, self.projection)
+
+    def kernel_weights(self, params: Params) -> Params:
+        """The weights of the cell: all but a learned initial state."""
+        starts = learned_names(self.state_sizes).values() if self.initial_state == "learned" else ()
+        return {name: w for name, w in params.items() if name not in starts}
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        by_name = {"W": self.kernel_initializer, "U": self.recurrent_initializer}
-        by_name |= {"b": self.bias_initializer, "b_h": self.bias_initializer}
-        if name in by_name:
-            return initializers.get(by_name[name])(rng, shape, dtype)
+        if name in self.roles:
+            return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
         return np.full(shape, self.make_cell().initial.get(name, 0.0), dtype)
+
+    def option(self, weight: str, what: str) -> Any:
+        return getattr(self, f"{self.roles.get(weight, 'vector')}_{what}", None)
 
     def next_mask(self, mask: Array | None, x: Array) -> Array | None:
         if mask is None or not self.return_sequences:
@@ -97,31 +136,34 @@ class Recurrent(Layer):
     ) -> tuple[Array, State, ScanPullback]:
         """Runs over x from a state to a state: a value in, a value out, so a sequence can be taken in pieces.
 
-        x (B, T, F); state: dict of (B, units) by name, zeros where None
+        x (B, T, F); state: dict of (B, units) by name, the initial one where None
         returns h (B, T, units), the last state, and pullback(dh, dstate=None) -> (dparams, dx, dstate0)
         raises  ValueError for shapes that do not fit the parameters
         """
-        cell = self.make_cell()
-        self._check(params, x, ctx.mask)
-        B = x.shape[0]
-        if state is None:
-            state = {k: np.zeros_like(params["U"], shape=(B, self.units)) for k in cell.state}
-        kernel = ctx.kernels.kernel(cell)
-        scale = self._scale(self.dropout, (B, 1, x.shape[2]), x, ctx)
-        drop = self._scale(self.recurrent_dropout, (B, self.units), x, ctx)
+        self._check(params, x, ctx)
+        (B, T, features), sizes = x.shape, self.state_sizes
+        kernel = ctx.kernels.kernel(self.make_cell())
+        scale = self._scale(self.dropout, (B, 1, features), x, ctx)
+        drop = self._scale(self.recurrent_dropout, (B, sizes["h"]), x, ctx)
+        zone = zones(self, (T, B), ctx)
         xs = _time_major(x if scale is None else x * scale)
-        mask = None if ctx.mask is None else _time_major(ctx.mask)
+        mask, reset = (None if flags is None else _time_major(flags) for flags in (ctx.mask, ctx.reset))
+        first = initial(params, sizes, B)
         with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
-            h, last, tape = kernel.forward(params, xs, state, mask=mask, drop=drop)
+            h, last, tape = kernel.forward(
+                self.kernel_weights(params), xs, first if state is None else state,
+                mask=mask, drop=drop, zone=zone, reset=reset, fresh=first,
+            )  # fmt: skip
         seen = None if ctx.watch is None else ctx.watch(self, tape)
 
         def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array, State]:
             with np.errstate(over="ignore"):
-                grads = kernel.backward(tape, _time_major(dh), dstate)
+                grads = kernel.backward(tape, _time_major(dh), dstate, clip=self.gradient_clip)
             if seen is not None:
                 seen(grads)
             dx = grads.x.swapaxes(0, 1)
-            return grads.weights, dx if scale is None else dx * scale, grads.state0
+            dparams = grads.weights | initial_gradients(params, grads, began=state is None)
+            return dparams, dx if scale is None else dx * scale, grads.state0
 
         return h.swapaxes(0, 1), last, pullback
 
@@ -133,6 +175,8 @@ class Recurrent(Layer):
             x = x[:, ::-1]
             if ctx.mask is not None:
                 ctx = replace(ctx, mask=ctx.mask[:, ::-1])
+            if ctx.reset is not None:
+                ctx = replace(ctx, reset=backwards(ctx.reset))
         h, last, back = self.scan(params, x, state, ctx)
         out = h if self.return_sequences else h[:, -1]
 
@@ -154,10 +198,19 @@ class Recurrent(Layer):
         y, _, pullback = self.run(params, x, None, ctx)
         return y, pullback
 
+    def stream(self, params: Params, rows: int, ctx: Context = DETERMINISTIC) -> LayerStream:
+        """See `RecurrentStream`. Raises ValueError for a layer that reads from the end, or has several outputs."""
+        kind = type(self).__name__
+        if self.go_backwards:
+            raise ValueError(f"{kind}(go_backwards=True) cannot be streamed: it reads a sequence from its end")
+        if self.return_state:
+            raise ValueError(f"{kind}(return_state=True) has several outputs and a stream one; ask it for its `state`")
+        return RecurrentStream(self, params, rows, ctx)
+
     def _scale(self, rate: float, shape: tuple[int, ...], like: Array, ctx: Context) -> Array | None:
         return None if ctx.rng is None or rate == 0 else dropout_scale(rate, shape, like, ctx)
 
-    def _check(self, params: Params, x: Array, mask: Array | None) -> None:
+    def _check(self, params: Params, x: Array, ctx: Context) -> None:
         kind = type(self).__name__
         if x.ndim != 3:
             hint = FEATURE_AXIS if x.ndim == 2 else ""
@@ -166,8 +219,9 @@ class Recurrent(Layer):
             raise ValueError(f"{kind} was built for {params['W'].shape[0]} features; got x of shape {x.shape}")
         if x.shape[1] == 0:
             raise ValueError(f"{kind} needs at least one step; got x of shape {x.shape}")
-        if mask is not None and mask.shape != x.shape[:2]:
-            raise ValueError(f"the mask of {kind} is (batch, time) = {x.shape[:2]}; got {mask.shape}")
+        for name, flags in (("mask", ctx.mask), ("reset", ctx.reset)):
+            if flags is not None and flags.shape != x.shape[:2]:
+                raise ValueError(f"the {name} of {kind} is (batch, time) = {x.shape[:2]}; got {flags.shape}")
 
 
 def _time_major(a: Array) -> Array:

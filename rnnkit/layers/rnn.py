@@ -11,6 +11,7 @@ from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.types import Array
 
+from .. import constraints
 from .base import Params
 from .recurrent import Recurrent
 
@@ -75,7 +76,8 @@ class GRU(_Gated):
 
     reset_after  True: the reset gate follows the recurrent product (Keras' default, cuDNN); False: it precedes it
                  (Cho et al. 2014)
-    Weights [W, U, (b, b_h) as (2, 3 units)] when True, [W, U, b] when False; gates z r n.
+    Weights [W, U, (b, b_h) as (2, 3 units)] when True, [W, U, b] when False; gates z r n. A bias constraint sees the
+    (2, 3 units) too, as in Keras: a norm is that of a pair.
     """
 
     _: KW_ONLY
@@ -88,13 +90,22 @@ class GRU(_Gated):
     def to_list(self, params: Params) -> list[Array]:
         if "b_h" not in params:
             return super().to_list(params)
-        return [params["W"], params["U"], np.stack([params["b"], params["b_h"]])]
+        both = params | {"b": np.stack([params["b"], params["b_h"]])}
+        return [w for name, w in both.items() if name != "b_h"]
 
     def from_list(self, arrays: list[Array], like: Params) -> Params:
         if "b_h" not in like:
             return super().from_list(arrays, like)
-        W, U, both = arrays
-        return {"W": W, "U": U, "b": both[0], "b_h": both[1]}
+        given = dict(zip((name for name in like if name != "b_h"), arrays, strict=True))
+        return {name: given["b"][("b", "b_h").index(name)] if name in ("b", "b_h") else given[name] for name in like}
+
+    def constrained(self, params: Params) -> Params:
+        if self.bias_constraint is None or "b_h" not in params:
+            return super().constrained(params)
+        both = constraints.get(self.bias_constraint)(np.stack([params["b"], params["b_h"]]))
+        rest = super().constrained({name: w for name, w in params.items() if name not in ("b", "b_h")})
+        pair = {"b": both[0], "b_h": both[1]}
+        return {name: (rest | pair)[name] for name in params}
 
 
 @dataclass(frozen=True, repr=False)

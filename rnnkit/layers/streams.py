@@ -35,13 +35,13 @@ class StepByStep:
     """The stream of a layer that treats every step by itself: there is nothing to remember."""
 
     def __init__(self, layer: Any, params: dict[str, Array], ctx: Context) -> None:
-        self._layer, self._params, self._ctx = layer, params, ctx
+        self.layer, self.params, self.ctx = layer, params, ctx
 
     def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         x = x[:, None]
         flags = None if mask is None else mask[:, None]
-        y, _ = self._layer(self._params, x, replace(self._ctx, mask=flags))
-        flags = self._layer.next_mask(flags, x)
+        y, _ = self.layer(self.params, x, replace(self.ctx, mask=flags))
+        flags = self.layer.next_mask(flags, x)
         return y[:, 0], None if flags is None else flags[:, 0]
 
     def reset(self) -> None: ...

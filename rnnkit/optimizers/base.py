@@ -1,33 +1,34 @@
-"""What every optimizer shares: the order of a step, clipping, weight decay, the refusal of bad numbers."""
+"""What every optimizer shares: the order of a step, rate, accumulation, weight decay, the refusal of bad numbers."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
 from .. import trees
+from ..ranges import number, steps
+from . import clipping
 
 __all__ = ["Optimizer", "Updated"]
 
-# Lower limit, whether the lower limit itself is allowed, upper limit, which never is.
+_CLIPPINGS = {
+    "clipnorm": clipping.by_norm,
+    "global_clipnorm": clipping.by_global_norm,
+    "clipvalue": clipping.by_value,
+}
+_ABOVE_0, _BELOW_1 = (0.0, math.inf, "()"), (0.0, 1.0, "[)")
 _LIMITS = {
-    "learning_rate": (0.0, True, math.inf),
-    "weight_decay": (0.0, True, math.inf),
-    "epsilon": (0.0, False, math.inf),
-    "clipnorm": (0.0, False, math.inf),
-    "global_clipnorm": (0.0, False, math.inf),
-    "clipvalue": (0.0, False, math.inf),
-    "momentum": (0.0, True, 1.0),
-    "rho": (0.0, True, 1.0),
-    "beta_1": (0.0, True, 1.0),
-    "beta_2": (0.0, True, 1.0),
+    "weight_decay": (0.0, math.inf, "[)"),
+    "initial_accumulator_value": (0.0, math.inf, "[)"),
+    **dict.fromkeys(["epsilon", *_CLIPPINGS], _ABOVE_0),
+    **dict.fromkeys(["momentum", "rho", "beta_1", "beta_2"], _BELOW_1),
 }
 
 
@@ -41,95 +42,131 @@ class Updated:
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """What all rules share: the order of a step, clipping, decay.
+    """What all rules share: the order of a step, clipping, decay, accumulation.
 
-    learning_rate    step size
+    learning_rate    step size; or a schedule, any function iteration -> step size, asked with the number of calls of
+                     `step` before this one
     weight_decay     share of every parameter that a step takes away before the update, times learning_rate (decoupled)
     clipnorm         each gradient array is scaled down to this L2 norm where it is longer
     global_clipnorm  all gradients together are scaled down to this L2 norm where they are longer
     clipvalue        each entry of a gradient is limited to [-clipvalue, clipvalue]
-    None, the default of the last four, leaves them out.
+    gradient_accumulation_steps
+                     parameters move with every n-th call only, n from 2 up, along the mean gradient of n calls: clipped
+                     as a mean, decayed once. Between, the gradients are summed, and all else stays as it is.
+    None, the default of the last five, leaves them out.
     Raises ValueError for a number out of range and for two clippings at once, TypeError for what is no number.
     A NaN or infinite gradient is not looked for.
     """
 
-    learning_rate: float = 0.01
+    learning_rate: float | Callable[[int], float] = 0.01
     weight_decay: float | None = field(default=None, kw_only=True)
     clipnorm: float | None = field(default=None, kw_only=True)
     global_clipnorm: float | None = field(default=None, kw_only=True)
     clipvalue: float | None = field(default=None, kw_only=True)
+    gradient_accumulation_steps: int | None = field(default=None, kw_only=True)
+
+    # Numbers kept beside the slots, one for all parameters, and what they start from.
+    numbers: ClassVar[Mapping[str, float]] = {}
 
     def __post_init__(self) -> None:
         for name in (entry.name for entry in fields(self)):
             if name in _LIMITS and getattr(self, name) is not None:
-                # A float, because a NumPy float64 would promote float32 parameters.
-                object.__setattr__(self, name, _number(name, getattr(self, name)))
-        clippings = [name for name in ("clipnorm", "global_clipnorm", "clipvalue") if getattr(self, name) is not None]
-        if len(clippings) > 1:
-            raise ValueError(f"{' and '.join(clippings)} are given together, expected one clipping at most: keep one.")
+                object.__setattr__(self, name, number(name, getattr(self, name), *_LIMITS[name]))
+        rate = self.learning_rate
+        if isinstance(rate, type):
+            raise TypeError(f"learning_rate is the class {rate.__name__}: write it with its brackets.")
+        if not callable(rate):
+            object.__setattr__(self, "learning_rate", number("learning_rate", rate))
+        if (n := self.gradient_accumulation_steps) is not None:
+            object.__setattr__(self, "gradient_accumulation_steps", steps("gradient_accumulation_steps", n, least=2))
+        given = [name for name in _CLIPPINGS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given together, expected one clipping at most: keep one.")
 
     @property
     @abstractmethod
     def slots(self) -> tuple[str, ...]:
         """Names of the arrays kept for every parameter."""
 
+    def first(self, slot: str) -> float:
+        """What the slot of that name is filled with before the first step."""
+        return 0.0
+
+    def advanced(self, numbers: Mapping[str, float], t: int) -> dict[str, float]:
+        """The `numbers` of step t = 1, 2, ..., from those of the step before."""
+        return dict(numbers)
+
     @abstractmethod
-    def update(self, p: Array, g: Array, slots: Mapping[str, Array], rate: float, t: int) -> Updated:
-        """The rule for one parameter p, gradient g, slots like p, at learning rate `rate` in step t = 1, 2, ..."""
+    def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
+        """The rule for one parameter p and its gradient g, at learning rate `rate` in step t = 1, 2, ...
+
+        kept  by name: the slots, arrays like p, as the last step left them, and the numbers of this step
+        """
 
     def init(self, params: Any) -> dict[str, Any]:
-        """The state before the first step: every slot a tree like `params`, of zeros."""
-        return {"iterations": 0, **{name: trees.map(np.zeros_like, params) for name in self.slots}}
+        """The state before the first step, by name: "iterations", 0; the numbers; each slot, a tree like `params`; and,
+        where gradients are accumulated, their sum so far, "gradient_accumulator", a tree like `params`.
+        """
+        state: dict[str, Any] = {"iterations": 0, **self.numbers}
+        for name in self.slots:
+            state[name] = trees.map(lambda p, name=name: np.full_like(p, self.first(name)), params)
+        if self.gradient_accumulation_steps is not None:
+            state["gradient_accumulator"] = trees.map(np.zeros_like, params)
+        return state
 
     def step(self, params: Any, grads: Any, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """One step down the gradient.
+        """One step down the gradient; or, between two of an optimizer that accumulates, one gradient more, and `params`
+        as they are.
 
         params, grads: trees of one structure and of the same shapes.  state: from `init` or the last `step`.
-        Returns the new (params, state). Raises ValueError where structures, shapes or slots do not match.
+        Returns the new (params, state). Raises ValueError where structures, shapes or slots do not match, and for a
+        schedule that gives no rate.
         """
-        if set(state) != {"iterations", *self.slots}:
-            raise ValueError(
-                f"the state holds {sorted(state)}, {self} expects {sorted(['iterations', *self.slots])}: "
-                "start from init(params) of this optimizer."
-            )
-        t = int(state["iterations"]) + 1
-        rate = self._rate()
-        grads = self._clipped(_like(params, grads, "gradient"))
+        self._check_state(state)
+        done = int(state["iterations"])
+        grads = _like(params, grads, "gradient")
+        new: dict[str, Any] = {**state, "iterations": done + 1}
+        n = self.gradient_accumulation_steps
+        if n is not None:
+            total = trees.map(np.add, grads, _like(params, state["gradient_accumulator"], "gradient_accumulator"))
+            if (done + 1) % n:
+                return params, new | {"gradient_accumulator": total}
+            grads = trees.map(lambda g: g / n, total)
+            new["gradient_accumulator"] = trees.map(np.zeros_like, total)
+        t = done // (n or 1) + 1
+        rate = self._rate(done)
+        new |= (numbers := self.advanced({name: float(state[name]) for name in self.numbers}, t))
 
-        def one(p: Array, g: Array, *kept: Array) -> Updated:
+        def one(p: Array, g: Array, *slots: Array) -> Updated:
             if self.weight_decay is not None:
                 p = p - p * self.weight_decay * rate
-            return self.update(p, g, dict(zip(self.slots, kept, strict=True)), rate, t)
+            return self.update(p, g, dict(zip(self.slots, slots, strict=True)) | numbers, rate, t)
 
-        new = trees.map(one, params, grads, *(_like(params, state[name], name) for name in self.slots))
-        kept = {name: trees.map(lambda leaf, name=name: leaf.slots[name], new) for name in self.slots}
-        return trees.map(lambda leaf: leaf.param, new), {"iterations": t, **kept}
+        slots = (_like(params, state[name], name) for name in self.slots)
+        moved = trees.map(one, params, self._clipped(grads), *slots)
+        new |= {name: trees.map(lambda leaf, name=name: leaf.slots[name], moved) for name in self.slots}
+        return trees.map(lambda leaf: leaf.param, moved), new
 
-    def _rate(self) -> float:
-        return self.learning_rate
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        sums = () if self.gradient_accumulation_steps is None else ("gradient_accumulator",)
+        expected = {"iterations", *self.numbers, *self.slots, *sums}
+        if set(state) != expected:
+            raise ValueError(
+                f"the state holds {sorted(state)}, {self} expects {sorted(expected)}: "
+                "start from init(params) of this optimizer."
+            )
+
+    def _rate(self, iteration: int) -> float:
+        rate = self.learning_rate
+        if not callable(rate):
+            return rate
+        return number(f"the learning rate of {rate!r} at iteration {iteration}", rate(iteration))
 
     def _clipped(self, grads: Any) -> Any:
-        if self.clipnorm is not None:
-            longest = self.clipnorm
-            return trees.map(lambda g: _scaled(g, longest, _square(g)), grads)
-        if self.global_clipnorm is not None:
-            longest, square = self.global_clipnorm, sum(_square(g) for g in trees.leaves(grads))
-            return trees.map(lambda g: _scaled(g, longest, square), grads)
-        if self.clipvalue is not None:
-            limit = self.clipvalue
-            return trees.map(lambda g: np.clip(g, -limit, limit), grads)
+        for name, clip in _CLIPPINGS.items():
+            if (limit := getattr(self, name)) is not None:
+                return clip(grads, limit)
         return grads
-
-
-def _number(name: str, given: Any) -> float:
-    low, closed, high = _LIMITS[name]
-    try:
-        value = float(given)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {given!r}, expected a number.") from None
-    if not (low < value < high or (closed and value == low)):
-        raise ValueError(f"{name} is {given}, expected a number in {'[' if closed else '('}{low:g}, {high:g}).")
-    return value
 
 
 def _like(params: Any, tree: Any, role: str) -> Any:
@@ -141,12 +178,3 @@ def _like(params: Any, tree: Any, role: str) -> Any:
         return leaf.astype(p.dtype, copy=False)
 
     return trees.map(checked, params, tree)
-
-
-def _square(g: Array) -> Any:
-    """The squared L2 norm, a float64 scalar: a float32 square overflows at 1.8e19, just where clipping is wanted."""
-    return np.square(g, dtype=np.float64).sum()
-
-
-def _scaled(g: Array, longest: float, square: Any) -> Array:
-    return cast(Array, g * (longest / np.maximum(np.sqrt(square), longest)).astype(g.dtype))

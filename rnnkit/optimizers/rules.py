@@ -1,10 +1,13 @@
-"""The update rules, each for one array p, its gradient g and what is kept for it, at a learning rate `rate`."""
+"""SGD, and the rules that divide a step by the root of past squares: RMSprop by their mean, Adagrad by their sum.
+
+Each is written for one array p, its gradient g and what is kept for it, at a learning rate `rate`.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +15,7 @@ from rnnkit_kernels.types import Array
 
 from .base import Optimizer, Updated
 
-__all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
+__all__ = ["SGD", "Adagrad", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class SGD(Optimizer):
     Source: Sutskever et al. 2013, ICML, eq. 1-4; Keras 3 `optimizers.SGD`.
     """
 
-    learning_rate: float = 0.01
+    learning_rate: float | Callable[[int], float] = 0.01
     momentum: float = 0.0
     nesterov: bool = False
 
@@ -31,10 +34,10 @@ class SGD(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()
 
-    def update(self, p: Array, g: Array, slots: Mapping[str, Array], rate: float, t: int) -> Updated:
+    def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         if not self.momentum:
             return Updated(p - rate * g, {})
-        m = self.momentum * slots["momentum"] - rate * g
+        m = self.momentum * kept["momentum"] - rate * g
         move = self.momentum * m - rate * g if self.nesterov else m
         return Updated(p + move, {"momentum": m})
 
@@ -46,10 +49,12 @@ class RMSprop(Optimizer):
         p' = p - rate g / sqrt(v' + epsilon);   centered: v' - a'^2 instead of v', with a' = rho a + (1 - rho) g
 
     With momentum the quotient is accumulated, m' = momentum m + quotient, and p' = p - m'.
+    The centered variance is kept from falling below 0, which only rounding can make it do: Keras takes the root of a
+    negative number there and goes on with NaN.
     Source: Tieleman & Hinton 2012, lecture 6.5; centered: Graves 2013, arXiv:1308.0850, eq. 38-45; Keras 3.
     """
 
-    learning_rate: float = 0.001
+    learning_rate: float | Callable[[int], float] = 0.001
     rho: float = 0.9
     momentum: float = 0.0
     epsilon: float = 1e-7
@@ -59,55 +64,37 @@ class RMSprop(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("velocity", *["momentum"] * bool(self.momentum), *["average_gradient"] * self.centered)
 
-    def update(self, p: Array, g: Array, slots: Mapping[str, Array], rate: float, t: int) -> Updated:
-        v = self.rho * slots["velocity"] + (1 - self.rho) * np.square(g)
+    def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
+        v = self.rho * kept["velocity"] + (1 - self.rho) * np.square(g)
         new, variance = {"velocity": v}, v
         if self.centered:
-            new["average_gradient"] = a = self.rho * slots["average_gradient"] + (1 - self.rho) * g
-            # Never negative but by rounding, which could outweigh epsilon.
+            new["average_gradient"] = a = self.rho * kept["average_gradient"] + (1 - self.rho) * g
             variance = np.maximum(v - np.square(a), 0)
         move = rate * g / np.sqrt(variance + self.epsilon)
         if self.momentum:
-            new["momentum"] = move = self.momentum * slots["momentum"] + move
+            new["momentum"] = move = self.momentum * kept["momentum"] + move
         return Updated(p - move, new)
 
 
 @dataclass(frozen=True)
-class Adam(Optimizer):
-    """Momentum and scale from running moments:  m' = m + (1 - beta_1)(g - m),  v' = v + (1 - beta_2)(g^2 - v),
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of all squares:  s' = s + g^2,  p' = p - rate g / sqrt(s' + epsilon).
 
-        p' = p - alpha m' / (sqrt(v') + epsilon),   alpha = rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
-
-    epsilon stands outside the root and is not bias-corrected (the paper's "epsilon hat").
-    Source: Kingma & Ba 2015, arXiv:1412.6980, algorithm 1 and section 2; Keras 3 `optimizers.Adam`.
+    s starts from initial_accumulator_value.
+    Source: Duchi, Hazan & Singer 2011, JMLR 12, figure 1 (diagonal); Keras 3 `optimizers.Adagrad`.
     """
 
-    learning_rate: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
+    learning_rate: float | Callable[[int], float] = 0.001
+    initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return ("momentum", "velocity")
+        return ("accumulator",)
 
-    def update(self, p: Array, g: Array, slots: Mapping[str, Array], rate: float, t: int) -> Updated:
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        m = slots["momentum"] + (g - slots["momentum"]) * (1 - self.beta_1)
-        v = slots["velocity"] + (np.square(g) - slots["velocity"]) * (1 - self.beta_2)
-        return Updated(p - alpha * m / (np.sqrt(v) + self.epsilon), {"momentum": m, "velocity": v})
+    def first(self, slot: str) -> float:
+        return self.initial_accumulator_value
 
-
-@dataclass(frozen=True)
-class AdamW(Adam):
-    """Adam with decoupled weight decay, 0.004 by default; the second argument by position, as in Keras.
-
-    Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2.
-    """
-
-    weight_decay: float | None = 0.004
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.weight_decay is None:
-            raise ValueError("weight_decay is None, expected a number: take Adam for no decay.")
+    def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
+        total = kept["accumulator"] + np.square(g)
+        return Updated(p - rate * g / np.sqrt(total + self.epsilon), {"accumulator": total})

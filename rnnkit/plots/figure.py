@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..saving import write_atomically
+from ..files import write_atomically
 
 __all__ = ["BLUE", "COLOURS", "DPI", "GREY", "INK", "ORANGE", "legend", "new_figure", "save_figure", "style"]
 

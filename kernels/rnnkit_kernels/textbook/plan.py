@@ -15,7 +15,7 @@ from ..replay import Replay
 from ..types import Array
 from .functions import Arrays
 
-__all__ = ["Plan", "Products", "adjoint_on_arrays", "plan_of", "recurrent_columns", "vector_leaves"]
+__all__ = ["Plan", "Products", "adjoint_on_arrays", "limited", "plan_of", "recurrent_columns", "vector_leaves"]
 
 Values = dict[str, Any]
 
@@ -42,36 +42,47 @@ class Plan:
 plan_of = lru_cache(maxsize=256)(Plan)
 
 
-class Products(Arrays):
-    """The functions of a step, with the inner products of one sequence: (m * v) U_q, and its adjoint m * (d U_q^T)."""
+def limited(d: Array, clip: float | None) -> Array:
+    """d within [-clip, clip]; NaN stays."""
+    if clip is None:
+        return d
+    limit = d.dtype.type(min(clip, float(np.finfo(d.dtype).max)))
+    return np.minimum(np.maximum(d, -limit), limit)
 
-    def __init__(self, cell: Cell, U: Array, drop: Array | None) -> None:
-        H = U.shape[0]
+
+class Products(Arrays):
+    """The functions of a step, with the inner products of one sequence: (m * v) U_q, and its adjoint m * (d U_q^T).
+
+    clip  limits d on its way
+    """
+
+    def __init__(self, cell: Cell, U: Array, drop: Array | None, clip: float | None = None) -> None:
+        H = U.shape[1] // len(cell.gates)
         self._columns = {q: U[:, k * H : (k + 1) * H] for k, q in enumerate(cell.gates)}
-        self._drop = drop
+        self._drop, self._clip = drop, clip
 
     def matmul(self, a: Array, gate: str) -> Array:
         return (a if self._drop is None else a * self._drop) @ self._columns[gate]
 
     def matmul_t(self, a: Array, gate: str) -> Array:
-        v: Array = a @ self._columns[gate].T
+        v: Array = limited(a, self._clip) @ self._columns[gate].T
         return v if self._drop is None else v * self._drop
 
 
 def recurrent_columns(cell: Cell, plan: Plan, weights: dict[str, Array]) -> tuple[Array, Array | None]:
     """The columns of U, and of b_h, of the gates that meet h_{t-1}, side by side."""
     U, bh = weights["U"], weights.get("b_h")
-    H, G = U.shape[0], len(cell.gates)
+    G = len(cell.gates)
     if len(plan.met) < G:
         which = [cell.gates.index(q) for q in plan.met]
-        U = U.reshape(H, G, H)[:, which].reshape(H, len(which) * H)
-        bh = None if bh is None else bh.reshape(G, H)[which].reshape(-1)
+        U = U.reshape(len(U), G, -1)[:, which].reshape(len(U), -1)
+        bh = None if bh is None else bh.reshape(G, -1)[which].reshape(-1)
     return U, bh
 
 
 def vector_leaves(cell: Cell, weights: dict[str, Array]) -> Values:
     """The cell's own vectors by leaf name; a bias that is not used is 0."""
-    H = weights["U"].shape[0]
+    H = weights["U"].shape[1] // len(cell.gates)
     leaves: Values = {f"p.{k}": weights[k] for k in cell.unit_vectors}
     for name in cell.gate_vectors:
         whole = weights[name] if name in weights else np.zeros_like(weights["U"], shape=(len(cell.gates) * H,))

@@ -1,41 +1,20 @@
-"""Callbacks: what looks on while a model trains. The methods are Keras'; `model.stop_training = True` ends a run."""
+"""Progress of a training run, on standard error."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .progress import level, say
+from ..progress import level, say
+from .base import Callback, Logs
 
-__all__ = ["Callback", "ProgressBar"]
-
-Logs = dict[str, float]
-
-
-class Callback:
-    """The base of callbacks: override what you need. `model` and `params` (epochs, steps) are set before training."""
-
-    model: Any = None
-    params: dict[str, Any]
-
-    def set_model(self, model: Any) -> None:
-        self.model = model
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        self.params = params
-
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
+__all__ = ["ProgressBar"]
 
 
 class ProgressBar(Callback):
-    """One bar for the whole run, with the numbers of the epoch before; or, with verbose=2, a line for each epoch."""
+    """One bar for the whole run, with the numbers of the epoch before; or, with verbose=2, a line for each epoch.
+
+    `fit` adds one by itself, as the last callback. A terminal that is too narrow cuts the bar off at its right edge.
+    """
 
     def __init__(self, verbose: Any = "auto") -> None:
         self.level = level(verbose)

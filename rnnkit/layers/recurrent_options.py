@@ -1,0 +1,64 @@
+"""What a recurrent layer's options refuse, and what zoneout draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnkit_kernels.contract import Cell
+
+from ..border import whole
+from ..context import Context
+from .core import check_rate
+
+if TYPE_CHECKING:
+    from .recurrent import Recurrent
+
+__all__ = ["check_recurrence", "zones"]
+
+_INITIAL = ("zeros", "learned")
+
+
+def check_recurrence(layer: Recurrent, cell: Cell) -> None:
+    """Raises ValueError, in a sentence, for an option out of its range or one that the cell cannot have."""
+    whole(f"{type(layer).__name__}: units", layer.units, least=1)
+    check_rate("dropout", layer.dropout)
+    check_rate("recurrent_dropout", layer.recurrent_dropout)
+    for name in ("zoneout", "cell_zoneout"):
+        share = getattr(layer, name)
+        if not _number(share) or not 0 <= share < 1:
+            raise ValueError(f"{name} is the share of units that keep their old value, in [0, 1); got {share!r}")
+    if layer.cell_zoneout and "c" not in cell.state:
+        raise ValueError(
+            f"cell_zoneout keeps units of the state c, and {cell.name} has only {' and '.join(cell.state)}; use zoneout"
+        )
+    if layer.projection is not None:
+        whole("projection", layer.projection, least=1)
+        if not cell.projectable:
+            raise ValueError(
+                f"{cell.name} cannot be projected: its step reads the old h itself, which is then not as wide as a "
+                "gate; projection is for cells like the LSTM, whose h meets nothing but U"
+            )
+    if not isinstance(layer.initial_state, str) or layer.initial_state not in _INITIAL:
+        raise ValueError(f"initial_state is {' or '.join(map(repr, _INITIAL))}; got {layer.initial_state!r}")
+    clip = layer.gradient_clip
+    if clip is not None and (not _number(clip) or not 0 < clip < np.inf):
+        raise ValueError(f"gradient_clip is a positive number, or None for no limit; got {clip!r}")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
+
+
+def zones(layer: Recurrent, shape: tuple[int, int], ctx: Context) -> dict[str, Any]:
+    """What the recurrence is handed as `zone`, for the states of which a share is kept, over steps and rows (T, B).
+
+    With `ctx.rng` a mask (T, B, size), True with the probability of the share, drawn for each step, row and unit; in
+    inference the share itself, for the expectation (Krueger et al. 2017).
+    """
+    shares = {name: float(share) for name, share in (("h", layer.zoneout), ("c", layer.cell_zoneout)) if share}
+    rng, sizes = ctx.rng, layer.state_sizes
+    if rng is None:
+        return shares
+    return {name: ctx.kernels.random(rng, (*shape, sizes[name]), np.float64) < z for name, z in shares.items()}

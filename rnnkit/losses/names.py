@@ -1,0 +1,46 @@
+"""Losses by name."""
+
+from __future__ import annotations
+
+from rnnkit_kernels.sentences import unknown
+
+from .base import Averaged, Loss
+from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from .regression import MAE, MAPE, MSE, MSLE, Huber, LogCosh, Quantile
+
+__all__ = ["ALL", "get", "spelling"]
+
+ALL: tuple[Averaged, ...] = (
+    MSE(),
+    MAE(),
+    MAPE(),
+    MSLE(),
+    Huber(),
+    LogCosh(),
+    Quantile(),
+    BinaryCrossentropy(),
+    CategoricalCrossentropy(),
+    SparseCategoricalCrossentropy(),
+)
+
+
+def get(given: str | Loss | type[Loss]) -> Loss:
+    """The loss of a name ("mse", "mean_squared_error", "MeanSquaredError", "huber", "bce", ...), class or object.
+
+    An object is returned as it is, a class with its defaults.
+    Raises ValueError for an unknown name, TypeError for what is no loss.
+    """
+    if isinstance(given, str):
+        table = {spelling(name): loss for loss in ALL for name in loss.names}
+        if spelling(given) not in table:
+            raise unknown("loss", given, [name for loss in ALL for name in loss.names])
+        return table[spelling(given)]
+    found = given() if isinstance(given, type) else given
+    if not callable(found):
+        raise TypeError(f"{given!r} is no loss: expected a name such as 'mse' or an object such as losses.MSE().")
+    return found
+
+
+def spelling(name: str) -> str:
+    """A name without case and underscores, so that Keras' function names and class names meet."""
+    return name.lower().replace("_", "")
