@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,13 @@ from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
 from .batches import Form, checked
-from .border import to_array, to_mask
+from .border import to_mask
 from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Pullback, Shape, wrong_rank
 from .layers.core import Input
 from .layers.recurrent import Recurrent, State
+from .layers.residual import reach_in_a_row
+from .weights import listed, taken
 
 if TYPE_CHECKING:
     from .streaming import Stream
@@ -164,7 +165,7 @@ class Stack:
             else:
                 x, pullback = layer(params, x, here)
             pullbacks.append(pullback)
-            ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before))
+            ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before), reset=_next_reset(layer, ctx.reset, before, x))
 
         def back(dy: Array) -> tuple[list[Params], Array]:
             dparams: list[Params] = [{}] * len(pullbacks)
@@ -187,7 +188,7 @@ class Stack:
         return sum(value for value, _ in found), [slopes for _, slopes in found]
 
     def reset_states(self) -> None:
-        """Stateful layers begin again from zeros. (They do so too when the number of rows changes.)"""
+        """Stateful layers begin again from their initial states. (They do so too when the number of rows changes.)"""
         self.states.clear()
 
     def prepare(self, x: Any, mask: Any = None, lengths: Any = None) -> tuple[Array, Array | None]:
@@ -217,41 +218,17 @@ class Stack:
     def get_weights(self, tree: Any = None) -> list[Array]:
         """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise."""
         self.check_built("get_weights")
-        trees = self.params if tree is None else tree
-        return [a.copy() for layer, p in zip(self.layers, trees, strict=True) for a in layer.to_list(p)]
+        return [a for arrays in listed(self.layers, self.params if tree is None else tree) for a in arrays]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
         self.check_built("set_weights")
-        current = [layer.to_list(p) for layer, p in zip(self.layers, self.params, strict=True)]
-        count = sum(map(len, current))
-        if len(weights) != count:
-            raise ValueError(f"the model has {count} weight arrays, got {len(weights)}")
-        given = iter(weights)
-        fresh: list[Params] = []
-        for k, (layer, arrays, like) in enumerate(zip(self.layers, current, self.params, strict=True)):
-            taken = []
-            for number, old in enumerate(arrays):
-                what = f"layer {k} {type(layer).__name__}: weight {number}"
-                new = to_array(what, next(given), self.dtype).copy()
-                if new.shape != old.shape:
-                    raise ValueError(f"{what} has shape {old.shape}; got {new.shape}")
-                taken.append(new)
-            fresh.append(layer.from_list(taken, like))
-        self.params = fresh
+        self.params = taken(self.layers, self.params, weights, self.dtype)
 
     @property
     def receptive_field(self) -> float:
-        """How many steps of the input one step of the output sees, itself included; infinite for recurrent models.
-
-        A window of n steps over outputs that lie d input steps apart reaches (n - 1) d steps further.
-        """
-        reach, apart = 1.0, 1
-        for layer in self.layers:
-            span, stride = layer.reach
-            reach += (span - 1) * apart if span > 1 else 0
-            apart *= stride
-        return reach if math.isinf(reach) else int(reach)
+        """How many steps of the input one step of the output sees, itself included; infinite for recurrent models."""
+        return reach_in_a_row(self.layers)[0]
 
     def stream(self, batch_size: int = 1) -> Stream:
         """The model fed one step at a time, `y_t = stream.step(x_t)`: see `Stream`."""
@@ -265,3 +242,8 @@ class Stack:
             raise ValueError(
                 f"{what} needs a built model: call model.build((None, steps, features)) or use it on data first"
             )
+
+
+def _next_reset(layer: Layer, reset: Array | None, x: Array, y: Array) -> Array | None:
+    """The flags behind a layer that made y of x: none where time has ended."""
+    return None if reset is None or y.ndim < 3 else layer.next_reset(reset, x)

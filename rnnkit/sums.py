@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from .batches import Batch
@@ -15,16 +16,18 @@ __all__ = ["Sums"]
 class Sums:
     """The loss, a mean over rows as in Keras, and each metric over all its values; every penalty counted in the loss.
 
-    Metrics see the mask; those of `weighted_metrics` the sample weights too, and where both have one of a name, theirs
-    is "weighted_" and the name.
+    Metrics see the mask; those of `weighted_metrics` the sample weights too. Where two have one name, the second is
+    called "mae_1", or "weighted_mae" where it is weighted, as in Keras.
     """
 
     def __init__(self, model: Sequential) -> None:
-        plain = [(metric.name, metric, False) for metric in model.metrics]
-        taken = {name for name, _, _ in plain}
-        self._metrics = plain + [
-            (f"weighted_{m.name}" if m.name in taken else m.name, m, True) for m in model.weighted_metrics
-        ]
+        self._metrics: list[tuple[str, Any, bool]] = []
+        seen: Counter[str] = Counter()
+        for weighted, metrics in ((False, model.metrics), (True, model.weighted_metrics)):
+            for metric in metrics:
+                name = f"weighted_{metric.name}" if weighted and metric.name in seen else metric.name
+                self._metrics.append((f"{name}_{seen[name]}" if name in seen else name, metric, weighted))
+                seen[name] += 1
         self._loss, self._rows = 0.0, 0
         self._totals: list[Any] = [None] * len(self._metrics)
 

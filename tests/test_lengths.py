@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from rnnkit import Sequential
 from rnnkit.batches import Form, checked
-from rnnkit.layers import GRU, LSTM, Dense, SimpleRNN
+from rnnkit.layers import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    MaxPooling1D,
+    Residual,
+    SimpleRNN,
+    TimeDistributed,
+)
 from rnnkit.optimizers import SGD
 
 FEW = settings(max_examples=20, deadline=None, derandomize=True)
@@ -212,3 +222,50 @@ def test_an_empty_sample_is_a_row_without_a_real_step():
     model = Sequential([SimpleRNN(2)], dtype="float64")
     y = model.predict([np.ones((2, 1)), np.ones((0, 1))])
     np.testing.assert_array_equal(y[1], [0, 0])
+
+
+def test_two_metrics_of_one_name_are_told_apart():
+    model = a_model()
+    model.compile("sgd", "mse", ["mae", "mae", "mse"], weighted_metrics=["mae", "mae"])
+    numbers = model.evaluate(np.zeros((2, 3, 2)), np.ones((2, 1)))
+    assert list(numbers) == ["loss", "mae", "mae_1", "mse", "weighted_mae", "weighted_mae_1"]
+
+
+# Where rows begin anew
+
+
+def test_behind_a_layer_that_reads_backwards_rows_begin_anew_where_they_should():
+    stack = [GRU(3, return_sequences=True, go_backwards=True), LSTM(2, return_sequences=True)]
+    model = Sequential(stack, dtype="float64", seed=1)
+    x = np.random.default_rng(0).standard_normal((1, 6, 2))
+    reset = np.zeros((1, 6), bool)
+    reset[0, 4] = True
+    y = model.predict(x, reset=reset)
+    np.testing.assert_allclose(y[:, :2], model.predict(x[:, 4:]), rtol=1e-12)
+    np.testing.assert_allclose(y[:, 2:], model.predict(x[:, :4]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        [Bidirectional(GRU(3, return_sequences=True)), LSTM(2, return_sequences=True)],
+        [Residual([Dense(2), LSTM(2, return_sequences=True)]), Dense(3), SimpleRNN(2, return_sequences=True)],
+        [TimeDistributed(Dense(3)), SimpleRNN(2, return_sequences=True)],
+    ],
+    ids=lambda stack: type(stack[0]).__name__,
+)
+def test_rows_that_begin_anew_are_sequences_of_their_own_through_layers_made_of_layers(stack):
+    model = Sequential(stack, dtype="float64", seed=1)
+    x = np.random.default_rng(0).standard_normal((1, 6, 2))
+    reset = np.zeros((1, 6), bool)
+    reset[0, [2, 5]] = True
+    parts = [model.predict(x[:, s]) for s in (slice(0, 2), slice(2, 5), slice(5, 6))]
+    np.testing.assert_allclose(model.predict(x, reset=reset), np.concatenate(parts, axis=1), rtol=1e-12)
+
+
+def test_a_layer_that_looks_across_the_places_where_rows_begin_anew_is_refused():
+    reset = np.zeros((2, 4), bool)
+    for layer in (Conv1D(2, 2, padding="causal"), Residual([Conv1D(2, 2, padding="causal")]), MaxPooling1D(2)):
+        model = Sequential([layer, LSTM(2)], seed=0)
+        with pytest.raises(ValueError, match="looks across the steps where a row begins anew"):
+            model.predict(np.zeros((2, 4, 2)), reset=reset)

@@ -18,6 +18,7 @@ INSIDE = {
     "causal convolutions": ([Conv1D(4, 2, 1, "causal", 2, activation="tanh"), Conv1D(3, 3, padding="causal")], True),
     "a centred convolution": ([Conv1D(3, 3, padding="same", activation="sigmoid")], False),
     "a recurrent layer": ([GRU(3, return_sequences=True), Dense(3)], True),
+    "layers that turn the mask around": ([GRU(3, return_sequences=True, go_backwards=True)] * 2, False),
     "another of the kind": ([Residual(Dense(3, "tanh")), Conv1D(3, 2, padding="causal")], True),
 }
 EACH = pytest.mark.parametrize("name", INSIDE)

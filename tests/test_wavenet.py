@@ -127,12 +127,12 @@ def test_three_stacks_of_the_paper_s_dilations_train_and_stream_in_a_model():
     dilations = tuple(2**k for k in range(10)) * 3
     model = Sequential([Input((None, 1)), WaveNet(3, dilations), Dense(1)], dtype="float64", seed=0)
     assert model.layers[0].reach == (1 + 3 * 1023, 1)
-    x = np.random.default_rng(0).standard_normal((2, 40, 1))
+    x = np.random.default_rng(0).standard_normal((2, 24, 1))
     layer, params = model.layers[0], model.params[0]
     assert_streams(layer, params, x)
     model.compile("adam", "mse")
     before = model.evaluate(x, 0.5 * x)["loss"]
-    model.fit(x, 0.5 * x, epochs=15, verbose=0)
+    model.fit(x, 0.5 * x, epochs=4, verbose=0)
     assert model.evaluate(x, 0.5 * x)["loss"] < before
 
 
@@ -158,6 +158,11 @@ def test_what_is_said_of_the_weights_is_said_of_those_of_every_part():
     ):
         params, _ = layer.init(rng, (None, None, 2))
         assert all((w == 1).all() for w in params.values())
+    block = WaveNetBlock(3, kernel_regularizer="l2")
+    params = weights(block, 2, rng)
+    value, slopes = block.penalty(params)
+    assert slopes.keys() == {name for name in params if name.endswith("W")}
+    assert value == pytest.approx(0.01 * sum((params[name] ** 2).sum() for name in slopes))
     block = WaveNetBlock(3, 2, output="both")
     assert [w.shape for w in block.to_list(block.init(rng, (None, None, 2))[0])] == [
         (2, 2, 3), (3,), (2, 2, 3), (3,), (3, 3), (3,), (3, 3), (3,), (2, 3),

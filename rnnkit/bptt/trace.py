@@ -123,6 +123,8 @@ def trace(
     loss: Any = "mse",
     *,
     mask: Any = None,
+    lengths: Any = None,
+    reset: Any = None,
     sample_weight: Any = None,
     rng: np.random.Generator | None = None,
 ) -> Trace:
@@ -133,7 +135,7 @@ def trace(
     The model is not changed.
     """
     measure: Any = losses.get(loss)
-    batch = checked(model.form, x, y, mask=mask, sample_weight=sample_weight)
+    batch = checked(model.form, x, y, mask=mask, lengths=lengths, reset=reset, sample_weight=sample_weight)
     model.accept(batch.x.shape)
     tapes: list[tuple[int | None, Any, Tape]] = []
     places = Places(model)
@@ -149,7 +151,7 @@ def trace(
         return seen
 
     states = dict(model.states)
-    out, left, pullback = model.run(batch.x, Context(model.backend, batch.mask, rng, watch))
+    out, left, pullback = model.run(batch.x, Context(model.backend, batch.mask, rng, watch, batch.reset))
     model.states = states
     if not tapes:
         raise ValueError("the model has no recurrent layer to trace")

@@ -90,6 +90,18 @@ class Layer:
         """The mask that holds for the output of x: the same where steps are kept, None where the layer ends time."""
         return mask
 
+    def next_reset(self, reset: Array | None, x: Array) -> Array | None:
+        """The flags of where rows begin anew that hold for the output of x, for a layer that keeps time.
+
+        Raises ValueError where the layer looks across such places: it would mix what should be kept apart.
+        """
+        if reset is not None and not self.stepwise:
+            raise ValueError(
+                f"{type(self).__name__} looks across the steps where a row begins anew: reset goes with recurrent "
+                "layers and layers that treat every step by itself"
+            )
+        return reset
+
     def option(self, weight: str, what: str) -> Any:
         """The argument `kernel_regularizer` for W and "regularizer", and so on; None where there is none."""
         return getattr(self, f"{self.roles.get(weight, weight)}_{what}", None)

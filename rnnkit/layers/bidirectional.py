@@ -101,6 +101,9 @@ class Bidirectional(Container):
     def next_mask(self, mask: Array | None, x: Array) -> Array | None:
         return self.parts["forward"].next_mask(mask, x)
 
+    def next_reset(self, reset: Array | None, x: Array) -> Array | None:
+        return self.parts["forward"].next_reset(reset, x)
+
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
         inner, back, outs = self.split(params), {}, []
         for name, part in self.parts.items():

@@ -131,6 +131,9 @@ class Recurrent(Layer):
             return None
         return mask[:, ::-1] if self.go_backwards else mask
 
+    def next_reset(self, reset: Array | None, x: Array) -> Array | None:
+        return backwards(reset) if reset is not None and self.go_backwards else reset
+
     def scan(
         self, params: Params, x: Array, state: State | None = None, ctx: Context = DETERMINISTIC
     ) -> tuple[Array, State, ScanPullback]:

@@ -86,13 +86,19 @@ class Residual(Container):
                 f"{_spelt(out)} of {_spelt(shape)}; pad with 'same' or 'causal', and end with as many features as x has"
             )
 
+    def next_reset(self, reset: Array | None, x: Array) -> Array | None:
+        """The flags of x hold for y; raises ValueError where one of the layers looks across them."""
+        for layer in self.layers:
+            layer.next_reset(reset, x)
+        return reset
+
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         by_part, pullbacks, y, here = self.split(params), [], x, ctx
         for part, layer in self.parts.items():
             before = y
             y, pullback = layer(by_part[part], y, here.inside(part))
             pullbacks.append(pullback)
-            here = replace(here, mask=layer.next_mask(here.mask, before))
+            here = replace(here, mask=layer.next_mask(here.mask, before), reset=layer.next_reset(here.reset, before))
         self._keeps(x.shape, y.shape)
 
         def back(dy: Array) -> tuple[Params, Array]:

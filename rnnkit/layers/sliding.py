@@ -93,7 +93,7 @@ class Sliding:
             return None
         window = self.window(mask.shape[1])
         first = (self.span - 1) // 2 - window.left if self.padding == "same" else self.span - 1 - window.left
-        return mask[:, first :: self.stride][:, : window.outputs(mask.shape[1])]
+        return mask[:, first :: self.stride]
 
     def stream(self, rows: int, compute: Compute, step: Array | None = None) -> WindowStream:
         """step: zeros (rows, C), where it is known before the first one comes what a step is.
