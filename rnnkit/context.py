@@ -15,7 +15,7 @@ from rnnkit_kernels.types import Array
 
 __all__ = ["DETERMINISTIC", "Context", "Record", "Watch"]
 
-Watch = Callable[[Any, Tape], Callable[[Gradients], None]]
+Watch = Callable[[Any, Tape, str], Callable[[Gradients], None]]
 Record = Callable[[str, Array], None]
 
 
@@ -26,11 +26,12 @@ class Context:
     backend  a name ("auto", "numpy") or a `Backend`
     mask     (B, T) bool, True where a step is real; None when all are
     rng      where dropout draws from; without it nothing is random
-    watch    called by every recurrent layer with itself and its tape, and what it returns with the gradients on the
-             way back: how `bptt.trace` looks on without a layer knowing why
+    watch    called by every recurrent layer with itself, its tape and `path`, and what it returns with the gradients on
+             the way back: how `bptt.trace` looks on without a layer knowing why
     reset    (B, T) bool, True where a row begins anew: its recurrent state is the initial one before that step
     record   called with a weight's name and its new value by a layer whose weights change without a gradient, such as
              running statistics; the model takes them over once the step is done
+    path     where the layer stands in the model: "2", and inside another layer "2.forward"
     """
 
     backend: str | Backend = "auto"
@@ -39,6 +40,7 @@ class Context:
     watch: Watch | None = None
     reset: Array | None = None
     record: Record | None = None
+    path: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backend, Backend):
@@ -55,10 +57,10 @@ class Context:
 
     def inside(self, part: str) -> Context:
         """The context of a layer inside another: what it records is named "part.weight"."""
-        if self.record is None:
-            return self
-        record = self.record
-        return replace(self, record=lambda name, value: record(f"{part}.{name}", value))
+        path, record = f"{self.path}.{part}" if self.path else part, self.record
+        if record is None:
+            return replace(self, path=path)
+        return replace(self, path=path, record=lambda name, value: record(f"{part}.{name}", value))
 
     @property
     def kernels(self) -> Backend:

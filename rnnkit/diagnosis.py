@@ -15,7 +15,7 @@ from .trees import leaves
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Places", "Witness"]
+__all__ = ["Witness"]
 
 
 class Witness:
@@ -23,25 +23,23 @@ class Witness:
 
     def __init__(self, model: Sequential, where: str) -> None:
         self._model, self._where = model, where
-        self._tapes: list[tuple[int | None, Any, Tape]] = []
-        self._gradients: list[tuple[int | None, Any, Gradients]] = []
-        self._places = Places(model)
+        self._tapes: list[tuple[str, Any, Tape]] = []
+        self._gradients: list[tuple[str, Any, Gradients]] = []
 
-    def watch(self, layer: Any, tape: Tape) -> Callable[[Gradients], None]:
-        place = self._places.of(layer)
-        self._tapes.append((place, layer, tape))
-        return lambda gradients: self._gradients.append((place, layer, gradients))
+    def watch(self, layer: Any, tape: Tape, path: str) -> Callable[[Gradients], None]:
+        self._tapes.append((path, layer, tape))
+        return lambda gradients: self._gradients.append((path, layer, gradients))
 
     def check_forward(self, value: float, y: Array) -> None:
         """Raises FloatingPointError when the loss is not finite, naming the first number that was not."""
         if np.isfinite(value):
             return
-        for place, layer, tape in self._tapes:
-            self._raise_earliest("forward", place, layer, {"its input": tape.x})
+        for path, layer, tape in self._tapes:
+            self._raise_earliest("forward", path, layer, {"its input": tape.x})
             gates = tape.cell.gates
             fields = {f"{'gate' if k in gates else 'value'} {k}": v for k, v in tape.kept.items()}
             fields |= {f"state {k}": v[1:] for k, v in tape.states.items()}
-            self._raise_earliest("forward", place, layer, fields)
+            self._raise_earliest("forward", path, layer, fields)
         at = (
             ""
             if np.isfinite(y).all()
@@ -53,17 +51,17 @@ class Witness:
         """Raises FloatingPointError when a gradient is not finite, naming the first that was not on the way back."""
         if all(np.isfinite(g).all() for g in leaves(grads)):
             return
-        for place, layer, tape in self._tapes:  # a gate may saturate on it, and only its gradient then tells
-            self._raise_earliest("forward", place, layer, {"its input": tape.x})
+        for path, layer, tape in self._tapes:  # a gate may saturate on it, and only its gradient then tells
+            self._raise_earliest("forward", path, layer, {"its input": tape.x})
         for k in reversed(range(len(grads))):
-            for place, layer, found in self._gradients:
-                if place not in (k, None):
+            for path, layer, found in self._gradients:
+                if path.partition(".")[0] != str(k):
                     continue
                 G = layer.make_cell().gates
                 H = found.x_pre.shape[-1] // len(G)
                 fields = {f"gate {q}": found.x_pre[:, :, n * H : (n + 1) * H] for n, q in enumerate(G)}
                 fields |= {f"state {name}": v[1:] for name, v in found.states.items()}
-                self._raise_earliest("backward", place, layer, fields)
+                self._raise_earliest("backward", path, layer, fields)
             for name, g in grads[k].items():
                 if not all(np.isfinite(leaf).all() for leaf in leaves(g)):
                     raise FloatingPointError(
@@ -71,7 +69,7 @@ class Witness:
                         f"finite {self._where} (backward). {_ADVICE}"
                     )
 
-    def _raise_earliest(self, way: str, place: int | None, layer: Any, fields: dict[str, Array]) -> None:
+    def _raise_earliest(self, way: str, path: str, layer: Any, fields: dict[str, Array]) -> None:
         """Names what came first: the earliest step on the way forward, the latest on the way back."""
         sign = 1 if way == "forward" else -1
         found = []
@@ -83,26 +81,11 @@ class Witness:
         if found:
             step, name, row, unit, value = min(found, key=lambda f: f[0])
             axis = "feature" if name == "its input" else "unit"
-            which = f"layer {'?' if place is None else place} {type(layer).__name__}"
+            which = f"layer {path} {type(layer).__name__}"
             raise FloatingPointError(
                 f"{value} {self._where}, first in {which}, {name}, "
                 f"sample {row} of the batch, step {abs(step)}, {axis} {unit} ({way}). {_ADVICE}"
             )
-
-
-class Places:
-    """Where the layers of one pass stand in a model, asked in the order of the pass; a layer may stand there twice."""
-
-    def __init__(self, model: Sequential) -> None:
-        self._layers, self._next = model.layers, 0
-
-    def of(self, layer: Any) -> int | None:
-        """The place of the next layer that is this one; None for one inside another layer."""
-        for k in range(self._next, len(self._layers)):
-            if self._layers[k] is layer:
-                self._next = k + 1
-                return k
-        return None
 
 
 _ADVICE = "The weights are as before this batch; try a smaller learning rate or clipnorm."

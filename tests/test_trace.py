@@ -192,3 +192,19 @@ def test_what_cannot_be_traced_is_refused_in_a_sentence():
     (layer,) = bptt.trace(model, x, y)
     with pytest.raises(KeyError, match="0 LSTM has no weight 'V'; it has W, U, b"):
         layer.steps("V")
+
+
+def test_layers_inside_layers_are_traced_by_the_way_to_them():
+    stack = [
+        layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+        layers.Residual([layers.LSTM(6, return_sequences=True)]),
+        layers.SimpleRNN(2),
+    ]
+    model = Sequential(stack, dtype="float64", seed=0)
+    x = np.random.default_rng(0).standard_normal((2, 5, 3))
+    reset = np.zeros((2, 5), bool)
+    reset[0, 2] = True
+    found = bptt.trace(model, x, np.ones((2, 2)), reset=reset)
+    assert [layer.name for layer in found] == ["0.forward GRU", "0.backward GRU", "1.0 LSTM", "2 SimpleRNN"]
+    np.testing.assert_allclose(found[0].steps("U").sum(axis=0), found.gradients[0]["forward.U"], rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(found[1].x, x.swapaxes(0, 1)[::-1])

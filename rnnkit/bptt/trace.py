@@ -15,7 +15,6 @@ from rnnkit_kernels.types import Array
 from .. import losses
 from ..batches import checked
 from ..context import Context
-from ..diagnosis import Places
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -27,7 +26,7 @@ __all__ = ["LayerTrace", "Trace", "trace"]
 class LayerTrace:
     """What one recurrent layer did, time-major: T steps, B rows, H units.
 
-    name    the layer's place in the model and its class;  x (T, B, F) what it read
+    name    the layer's place in the model and its class, "2.forward GRU" inside another;  x (T, B, F) what it read
     gates   by name, (T, B, H): what the cell kept of each step, the gates' values among it ("f", "i", ...)
     states  by name, (T+1, B, H): index 0 the initial state, index t+1 the state after step t
     dstate  by name, (T+1, B, H): dL/d(state), all of it: through the emitted h_t and through every later step.
@@ -137,13 +136,12 @@ def trace(
     measure: Any = losses.get(loss)
     batch = checked(model.form, x, y, mask=mask, lengths=lengths, reset=reset, sample_weight=sample_weight)
     model.accept(batch.x.shape)
-    tapes: list[tuple[int | None, Any, Tape]] = []
-    places = Places(model)
+    tapes: list[tuple[str, Any, Tape]] = []
     found: dict[int, Gradients] = {}
 
-    def watch(layer: Any, tape: Tape) -> Callable[[Gradients], None]:
+    def watch(layer: Any, tape: Tape, path: str) -> Callable[[Gradients], None]:
         number = len(tapes)
-        tapes.append((places.of(layer), layer, tape))
+        tapes.append((path, layer, tape))
 
         def seen(gradients: Gradients) -> None:
             found[number] = gradients
@@ -162,7 +160,7 @@ def trace(
     return Trace(layers, value, out, gradients, dx)
 
 
-def _layer(place: int | None, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
+def _layer(path: str, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
     gates = tape.cell.gates
     H = tape.units
 
@@ -170,7 +168,7 @@ def _layer(place: int | None, layer: Any, tape: Tape, grads: Gradients) -> Layer
         return {q: pre[:, :, k * H : (k + 1) * H] for k, q in enumerate(gates)}
 
     return LayerTrace(
-        name=f"{'' if place is None else f'{place} '}{layer.name or type(layer).__name__}",
+        name=f"{path} {layer.name or type(layer).__name__}",
         x=tape.x,
         gates=tape.kept,
         states=tape.states,

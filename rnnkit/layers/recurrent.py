@@ -157,7 +157,7 @@ class Recurrent(Layer):
                 self.kernel_weights(params), xs, first if state is None else state,
                 mask=mask, drop=drop, zone=zone, reset=reset, fresh=first,
             )  # fmt: skip
-        seen = None if ctx.watch is None else ctx.watch(self, tape)
+        seen = None if ctx.watch is None else ctx.watch(self, tape, ctx.path)
 
         def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array, State]:
             with np.errstate(over="ignore"):
