@@ -183,3 +183,15 @@ def test_average_pooling_and_two_classes_of_softmax():
     model.compile(Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     assert model.fit(x, y, epochs=10, batch_size=16, verbose=0).history["accuracy"][-1] > 0.8
     np.testing.assert_allclose(model.predict(x).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_summary_tells_what_is_not_trained_and_how_far_an_output_sees():
+    model = Sequential(
+        [Input((None, 2)), Conv1D(4, 3, dilation_rate=2, trainable=False), BatchNormalization(), Dense(1)]
+    )
+    lines = model.summary().splitlines()
+    assert lines[-3:] == [
+        "49 parameters, 196 bytes of float32",  # 3 * 2 * 4 + 4, four times 4, 4 + 1
+        "13 are trained, 36 are not",
+        "a step of the output sees 5 steps of the input",
+    ]
