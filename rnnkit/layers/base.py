@@ -75,8 +75,11 @@ class Layer:
         return {}, shape
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        """What the weight of that name starts from."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what {name} starts from")
+        """What the weight of that name starts from: what its initializer draws."""
+        initializer = self.option(name, "initializer")
+        if initializer is None:
+            raise NotImplementedError(f"{type(self).__name__} does not say what {name} starts from")
+        return initializers.get(initializer)(rng, shape, dtype)
 
     def init(self, rng: np.random.Generator, shape: Shape, dtype: Any = "float32") -> tuple[Params, Shape]:
         """Draws parameters for inputs of that shape; returns them and the shape of the output."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,18 @@ from rnnkit_kernels import activations
 from rnnkit_kernels.textbook import convolution
 from rnnkit_kernels.types import Array
 
-from .. import initializers
 from ..border import whole
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape, feature_count
+from .base import Params, Pullback, Shape, feature_count
 from .core import activate
 from .sliding import Sliding, WindowStream, one_number, padding_of
+from .weighted import Weighted
 
 __all__ = ["Conv1D"]
 
 
 @dataclass(frozen=True, repr=False)
-class Conv1D(Layer):
+class Conv1D(Weighted):
     """y_n = f(sum_j x_{n s + j d} W_j + b), over the steps of a sequence; equations: `textbook.convolution`.
 
     x (B, T, C) -> y (B, N, filters). Weights [W (kernel_size, C / groups, filters), b (filters,)]; W Glorot uniform, b
@@ -54,16 +54,8 @@ class Conv1D(Layer):
     groups: int = 1
     activation: Any = None
     use_bias: bool = True
-    _: KW_ONLY
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
 
     rank = 3
-    roles: ClassVar[dict[str, str]] = {"W": "kernel", "b": "bias"}
 
     def __post_init__(self) -> None:
         whole("Conv1D: filters", self.filters, least=1)
@@ -92,9 +84,6 @@ class Conv1D(Layer):
         if self.use_bias:
             sizes["b"] = (self.filters,)
         return sizes, self.sliding.planned(shape, self.filters)
-
-    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         self.sliding.check(x, ctx.mask)

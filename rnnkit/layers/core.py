@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from rnnkit_kernels.replay import back
 from rnnkit_kernels.textbook.functions import Arrays
 from rnnkit_kernels.types import Array
 
-from .. import initializers
 from ..border import whole
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, feature_count
+from .weighted import Weighted
 
 __all__ = ["Activation", "Dense", "Dropout", "Input"]
 
@@ -57,7 +57,7 @@ class Input(Layer):
 
 
 @dataclass(frozen=True, repr=False)
-class Dense(Layer):
+class Dense(Weighted):
     """y = f(x W + b), over the last axis: at every step alike where there are steps.
 
     x (..., F) -> y (..., units). Weights [W (F, units), b (units,)]; W Glorot uniform, b zeros, as in Keras.
@@ -66,16 +66,8 @@ class Dense(Layer):
     units: int
     activation: Any = None
     use_bias: bool = True
-    _: KW_ONLY
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
 
     stepwise = True
-    roles: ClassVar[dict[str, str]] = {"W": "kernel", "b": "bias"}
 
     def __post_init__(self) -> None:
         whole("Dense: units", self.units, least=1)
@@ -88,9 +80,6 @@ class Dense(Layer):
         if self.use_bias:
             sizes["b"] = (self.units,)
         return sizes, (*shape[:-1], self.units)
-
-    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         W, b = params["W"], params.get("b")

@@ -26,7 +26,6 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .. import initializers
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape
 
@@ -86,9 +85,6 @@ class _Normalization(Layer):
     def plan(self, shape: Shape) -> tuple[Sizes, Shape]:
         used = [name for name, use in (("gamma", self.scale), ("beta", self.center)) if use]
         return dict.fromkeys(used, self._size(shape)), shape
-
-    def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
-        return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
 
     def _scaled(self, params: Params, z: Array, axes: tuple[int, ...]) -> tuple[Array, Callable[..., Any]]:
         """y = gamma z + beta, and the way back to dparams and dz."""

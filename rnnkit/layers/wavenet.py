@@ -17,6 +17,7 @@ from .convolution import Conv1D
 from .core import Dense
 from .residual import PartStreams
 from .sliding import one_number
+from .weighted import Weighted
 
 __all__ = ["WaveNetBlock", "WaveNetOptions"]
 
@@ -24,18 +25,12 @@ _OUTPUTS = ("residual", "skip", "both")
 
 
 @dataclass(frozen=True, repr=False)
-class WaveNetOptions(Container):
+class WaveNetOptions(Container, Weighted):
     """What a block and a stack of them are told alike, by name; `weights` are the options of every part's weights."""
 
     _: KW_ONLY
     skip_filters: int | None = None
     use_bias: bool = True
-    kernel_initializer: Any = "glorot_uniform"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
 
     rank = 3
 
