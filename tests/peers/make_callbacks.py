@@ -1,6 +1,6 @@
 """Asks Keras' callbacks what they do with the runs of `callbacks_cases.py`, and writes it to `callbacks.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_callbacks.py
+    python tests/peers/make_callbacks.py
 
 Needs keras 3 and torch; the tests that read the answers need neither. The hooks are called by Keras' own CallbackList,
 as its `fit` calls them, on a model whose only weight is the number of the epoch.
@@ -11,23 +11,12 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
-from keras.src.backend.common import dtypes  # noqa: E402
-
-# Without these lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-import keras  # noqa: E402
-
-keras.config.set_floatx("float64")
-
-import callbacks_cases as peers  # noqa: E402
-import numpy as np  # noqa: E402
+import numpy as np
+from asking import keras
+from peers import callbacks_cases as peers
 
 
 def compiled():

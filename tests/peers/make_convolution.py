@@ -1,6 +1,6 @@
 """Asks Keras and PyTorch about convolution and pooling, in float64; writes `tests/peers/convolution.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_convolution.py
+    python tests/peers/make_convolution.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,46 +8,12 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
-import numpy as np
-import torch
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-keras.config.set_floatx("float64")
-
-import convolution_cases as cases  # noqa: E402
-from convolution_cases import MASK, B, C, K, O, T  # noqa: E402
-from peer_values import draw  # noqa: E402
-
-torch.set_default_dtype(torch.float64)
-
-
-def leaf(array):
-    return torch.tensor(np.ascontiguousarray(array), requires_grad=True)
-
-
-def plain(value):
-    """Nested lists of numbers to 12 digits; refuses what is not float64."""
-    if isinstance(value, (dict, list)):
-        return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else [plain(v) for v in value]
-    assert value.dtype == torch.float64, value.dtype
-    value = value.detach().numpy()
-    assert np.isfinite(value).all()
-    return [float(f"{v:.12g}") for v in value.ravel()]
-
-
-def hard_sigmoid(a):
-    """Keras' formula. PyTorch's kernel goes back with 1/6 in float32, wrong in the eighth digit of a float64."""
-    return torch.clamp(a / 6 + 0.5, 0, 1)
+from asking import hard_sigmoid, keras, leaf, plain, torch
+from peer_values import draw
+from peers import convolution_cases as cases
+from peers.convolution_cases import MASK, B, C, K, O, T
 
 
 def answer(y, x, weights):

@@ -1,6 +1,6 @@
 """Asks Keras and PyTorch about losses and metrics, in float64, and writes their answers to `losses.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_losses.py
+    python tests/peers/make_losses.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,28 +8,13 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
 import numpy as np
-import torch
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-keras.config.set_floatx("float64")
-
-from keras.src import backend  # noqa: E402
-from keras.src.losses.loss import reduce_weighted_values  # noqa: E402
-from keras.src.trainers.compile_utils import get_metric  # noqa: E402
-from peers import losses_cases as cases  # noqa: E402
-
-torch.set_default_dtype(torch.float64)
+from asking import MADE_WITH, keras, torch
+from keras.src import backend
+from keras.src.losses.loss import reduce_weighted_values
+from keras.src.trainers.compile_utils import get_metric
+from peers import losses_cases as cases
 
 
 def quantile(y_true, y_pred, q):
@@ -98,7 +83,7 @@ def numbers(value):
 
 def main():
     answers = {
-        "made with": f"keras {keras.__version__}, torch {torch.__version__.partition('+')[0]}",
+        "made with": MADE_WITH,
         "losses": {name: loss(*case) for name, case in cases.LOSSES.items()},
         "metrics": {name: metric(*case) for name, case in cases.METRICS.items()},
     }

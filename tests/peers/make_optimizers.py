@@ -1,6 +1,6 @@
 """Asks Keras and PyTorch, in float64, what `optimizers_cases.py` lists, and writes `tests/peers/optimizers.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_optimizers.py
+    python tests/peers/make_optimizers.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,37 +8,11 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-
-keras.config.set_floatx("float64")
-torch.set_default_dtype(torch.float64)
-
-import peer_values  # noqa: E402
-from peers import optimizers_cases as cases  # noqa: E402
-
-
-def plain(value):
-    """Numbers to 12 digits, in nested lists; refuses what is not float64 and finite."""
-    if isinstance(value, list):
-        return [plain(v) for v in value]
-    array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-    assert array.dtype == np.float64, array.dtype
-    assert np.isfinite(array).all(), array
-    return [float(f"{v:.12g}") for v in array.ravel().tolist()]
+import numpy as np
+from asking import keras, peer_values, plain, torch
+from peers import optimizers_cases as cases
 
 
 def schedule(name, options):

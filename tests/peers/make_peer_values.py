@@ -1,6 +1,6 @@
 """Asks Keras and PyTorch, in float64, and writes their answers to `tests/peer_values.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_peer_values.py
+    python tests/peers/make_peer_values.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,48 +8,10 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
-import numpy as np
-import torch
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-keras.config.set_floatx("float64")
-
-import peer_values as peers  # noqa: E402
-from peer_values import MODEL_MASK, B, F, H, T, draw  # noqa: E402
-
-torch.set_default_dtype(torch.float64)
-
-
-def leaf(array):
-    return torch.tensor(np.ascontiguousarray(array), requires_grad=True)
-
-
-def plain(value):
-    """Nested lists of numbers to 12 digits; refuses what is not float64."""
-    if isinstance(value, (dict, list, tuple)):
-        return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else [plain(v) for v in value]
-    if isinstance(value, torch.Tensor):
-        assert value.dtype == torch.float64, value.dtype
-        value = value.detach().numpy()
-    assert np.isfinite(value).all()
-    return json.loads(
-        json.dumps(np.asarray(value, np.float64).ravel().tolist()), parse_float=lambda s: float(f"{float(s):.12g}")
-    )
-
-
-def hard_sigmoid(a):
-    """Keras' formula. PyTorch's kernel goes back with 1/6 in float32, wrong in the eighth digit of a float64."""
-    return torch.clamp(a / 6 + 0.5, 0, 1)
+from asking import MADE_WITH, hard_sigmoid, keras, leaf, plain, torch
+from asking import peer_values as peers
+from peer_values import MODEL_MASK, B, F, H, T, draw
 
 
 def recurrent(layer, options, extra):
@@ -213,7 +175,7 @@ def loop(kind):
 
 def main():
     answers = {
-        "made with": f"keras {keras.__version__}, torch {torch.__version__.partition('+')[0]}",
+        "made with": MADE_WITH,
         "recurrent": {name: plain(recurrent(*case)) for name, case in peers.recurrent_cases().items()},
         "models": {name: plain(model(*case)) for name, case in peers.MODELS.items()},
         "runs": {name: plain(run(*case)) for name, case in peers.RUNS.items()},

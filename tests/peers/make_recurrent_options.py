@@ -1,6 +1,6 @@
 """Asks PyTorch and Keras, in float64, and writes their answers to `tests/peers/recurrent_options.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_recurrent_options.py
+    python tests/peers/make_recurrent_options.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,41 +8,11 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
-from keras.src.backend.common import dtypes  # noqa: E402
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-import keras  # noqa: E402
-
-keras.config.set_floatx("float64")
-
-import numpy as np  # noqa: E402
-import recurrent_options_cases as cases  # noqa: E402
-import torch  # noqa: E402
-from recurrent_options_cases import RESET, B, F, H, T, X  # noqa: E402
-
-torch.set_default_dtype(torch.float64)
-
-
-def leaf(array):
-    return torch.tensor(np.ascontiguousarray(array), requires_grad=True)
-
-
-def plain(value):
-    """Nested lists of numbers to 12 digits; refuses what is not float64."""
-    if isinstance(value, (dict, list, tuple)):
-        return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else [plain(v) for v in value]
-    if isinstance(value, torch.Tensor):
-        assert value.dtype == torch.float64, value.dtype
-        value = value.detach().numpy()
-    return [float(f"{v:.12g}") for v in np.asarray(value, np.float64).ravel().tolist()]
+import numpy as np
+from asking import keras, leaf, plain, torch
+from peers import recurrent_options_cases as cases
+from peers.recurrent_options_cases import RESET, B, F, H, T, X
 
 
 def owed(outputs, last, width):

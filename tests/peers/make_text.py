@@ -1,6 +1,6 @@
 """Asks Keras what `text_cases.py` holds, and writes the answers to `text.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_text.py
+    python tests/peers/make_text.py
 
 Needs keras 3; the tests that read the answers do not.
 """
@@ -8,15 +8,9 @@ Needs keras 3; the tests that read the answers do not.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
 import numpy as np
+from asking import keras
 from keras.src.legacy.preprocessing import text
 from peers import text_cases as cases
 

@@ -9,23 +9,13 @@ Needs keras 3 and torch; the test that reads the numbers needs neither. Everythi
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
 import numpy as np
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-keras.config.set_floatx("float64")
-
-from peers.trajectories_cases import CASES, data, start  # noqa: E402
-from test_trajectories import ours  # noqa: E402
+from asking import keras, plain
+from peers.trajectories_cases import CASES, data, start
+from test_trajectories import ours
 
 
 def layer(name, options):
@@ -62,10 +52,9 @@ def main():
         print(
             f"{len(losses):3} steps, loss {losses[0]:.4f} to {losses[-1]:.4f}, largest difference {worst:.1e}: {name}"
         )
-        answers[name] = {"losses": losses, "weights": [w.ravel().tolist() for w in weights]}
+        answers[name] = plain({"losses": np.array(losses), "weights": weights})
     if "--write" in sys.argv:
-        text = json.dumps(json.loads(json.dumps(answers), parse_float=lambda s: float(f"{float(s):.12g}")))
-        Path(__file__).with_name("trajectories.json").write_text(text + "\n")
+        Path(__file__).with_name("trajectories.json").write_text(json.dumps(answers) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Asks Keras and PyTorch, in float64, and writes their answers to `tests/peers/wrappers.json`.
 
-    KERAS_BACKEND=torch python tests/peers/make_wrappers.py
+    python tests/peers/make_wrappers.py
 
 Needs keras 3 and torch; the tests that read the answers need neither.
 """
@@ -8,37 +8,11 @@ Needs keras 3 and torch; the tests that read the answers need neither.
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import keras
 import numpy as np
-import torch
-from keras.src.backend.common import dtypes
-
-# Without these two lines Keras computes parts of what follows in float32, and says nothing.
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-keras.config.set_floatx("float64")
-
-import wrappers_cases as cases  # noqa: E402
-from peer_values import draw  # noqa: E402
-
-torch.set_default_dtype(torch.float64)
-
-
-def plain(value):
-    """Nested lists of numbers to 12 digits; refuses what is not float64."""
-    if isinstance(value, (dict, list, tuple)):
-        return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else [plain(v) for v in value]
-    if isinstance(value, torch.Tensor):
-        assert value.dtype == torch.float64, value.dtype
-        value = value.detach().numpy()
-    assert np.isfinite(value).all()
-    return [float(f"{v:.12g}") for v in np.asarray(value, np.float64).ravel().tolist()]
+from asking import MADE_WITH, keras, plain, torch
+from peer_values import draw
+from peers import wrappers_cases as cases
 
 
 def tensor(array):
@@ -86,7 +60,7 @@ def both_ways():
 
 def main():
     answers = {
-        "made with": f"keras {keras.__version__}, torch {torch.__version__.partition('+')[0]}",
+        "made with": MADE_WITH,
         "cases": {name: plain(answer(*case)) for name, case in cases.CASES.items()},
         "batch": {name: plain(answer([layer], *case)) for name, (layer, *case) in cases.BATCH.items()},
         "torch": plain(both_ways()),
