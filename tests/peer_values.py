@@ -28,6 +28,13 @@ def draw(shape, salt, scale=1.0):
     return (((k * 7919 + 31 * k * k + salt * 104729) % 2003 - 1001) / 1001 * scale).reshape(shape)
 
 
+def agrees(ours, theirs, what="", least=1.0):
+    """An array against a flat list of numbers, to 1e-10 of the largest, or of `least` where all are smaller."""
+    theirs = np.ravel(theirs)
+    scale = max(least, float(np.abs(theirs).max(initial=0)))
+    np.testing.assert_allclose(np.ravel(ours), theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
+
+
 MASK = np.array([[True, True, False], [False, True, True]])
 HOLES = np.array([[True, False, True], [False, False, False]])
 

@@ -20,18 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from peer_values import draw
+from peer_values import agrees, draw
 from peers import convolution_cases as cases
 
 from rnnkit import Context, Sequential, layers
 
 RECORDED = json.loads((Path(__file__).parent / "peers" / "convolution.json").read_text())
-
-
-def agrees(ours, theirs, what):
-    theirs = np.array(theirs).reshape(ours.shape)
-    scale = max(1.0, float(np.abs(theirs).max(initial=0)))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
 
 
 def compare(y, dx, dweights, answer):

@@ -24,19 +24,13 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
+from peer_values import agrees
 from peers import losses_cases as peers
 
 from rnnkit import losses, metrics
 
 RECORDED = json.loads(peers.PATH.read_text())
-
-
-def agrees(ours, theirs, what):
-    theirs = np.array(theirs)
-    scale = max(1.0, float(np.abs(theirs).max(initial=0)))
-    np.testing.assert_allclose(np.ravel(ours), theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
 
 
 @pytest.mark.parametrize("name", peers.LOSSES)

@@ -19,19 +19,12 @@ from __future__ import annotations
 import numpy as np
 import peer_values as peers
 import pytest
-from peer_values import MODEL_MASK, B, F, H, T, draw
+from peer_values import MODEL_MASK, B, F, H, T, agrees, draw
 
 from rnnkit import Context, Sequential, layers, losses, optimizers
 
 RECORDED = peers.load()
 ROWS = "h", "c"
-
-
-def agrees(ours, theirs, what, order=None):
-    """An array against a flat list of numbers."""
-    theirs = np.array(theirs).reshape(ours.shape if order is None else order)
-    scale = max(1.0, float(np.abs(theirs).max(initial=0)))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
 
 
 def through(layer, params, x, state, ctx, mask_order=1):

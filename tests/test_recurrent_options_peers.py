@@ -13,18 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from peer_values import agrees
 from peers import recurrent_options_cases as peers
 from peers.recurrent_options_cases import RESET, F, H, T, X
 
 from rnnkit import Context, constraints, layers, regularizers
 
 RECORDED = peers.load()
-
-
-def agrees(ours, theirs, what):
-    theirs = np.array(theirs).reshape(ours.shape)
-    scale = max(1.0, float(np.abs(theirs).max(initial=0)))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
 
 
 def compared(layer, params, state, ctx, answer):

@@ -21,19 +21,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from peer_values import draw
+from peer_values import agrees, draw
 from peers import wrappers_cases as peers
 from peers.wrappers_cases import F, H
 
 from rnnkit import Context, layers
 
 RECORDED = peers.load()
-
-
-def agrees(ours, theirs, what):
-    theirs = np.array(theirs).reshape(ours.shape)
-    scale = max(1.0, float(np.abs(theirs).max(initial=0)))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * scale, err_msg=what)
 
 
 def made(stack, x):
