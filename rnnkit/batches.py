@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from .border import check_lengths, to_array, to_finite, to_lengths, to_mask, whole
-from .ragged import is_ragged, is_samples, pad
+from .ragged import as_list, beside, is_ragged, is_samples, pad
 from .weighing import by_class
 
 __all__ = ["Batch", "Form", "Source", "checked", "from_arrays", "source"]
@@ -140,14 +140,22 @@ def checked(
     """Everything through the border, as one batch of all samples.
 
     x              an array, or a list of arrays of different length, padded with zeros to the longest
-    y              an array, or beside such a list one of targets at each step
+    y              an array, or beside such a list one of targets at each step; sample_weight and reset likewise
     sample_weight  (B,), or (B, T) for outputs at each step;  class_weight: class -> weight of its samples, instead
     mask           (B, T) bool;  lengths: (B,) how many steps of each row are real, instead;  reset: (B, T) bool
     """
+    x, y = as_list(x), as_list(y)
+    if isinstance(x, Iterable) and not hasattr(x, "__array__") and not hasattr(x, "__getitem__"):
+        raise TypeError(
+            f"x is a {type(x).__name__}, expected an array or a list: an iterable of batches is passed alone, without "
+            "y, and brings its targets, as (x, y)"
+        )
     if is_ragged(x, form.rank):
         if mask is not None or lengths is not None:
             raise ValueError("x is a list of samples, whose lengths are known: pass no mask and no lengths")
         x, y, lengths = pad(x, y)
+        sample_weight = beside("sample_weight", sample_weight, lengths)
+        reset = beside("reset", reset, lengths)
     x = to_array("x", x, form.x)
     y = None if y is None else to_array("y", y, form.dtype)
     if lengths is not None:

@@ -27,12 +27,13 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
             f"{name} is not an array: its rows differ in length; pad them to one length and pass a mask"
         ) from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} is made of {array.dtype}, expected real numbers")
+        hint = ": rnnkit.text makes numbers of texts; number the classes" if array.dtype.kind in "US" else ""
+        raise TypeError(f"{name} is made of {array.dtype}, expected real numbers{hint}")
     if array.ndim == 0:
         raise ValueError(f"{name} is a single number; expected an array whose first axis runs over samples")
     if np.dtype(dtype).kind == "i":
-        if array.dtype.kind == "f" and not (np.mod(array, 1) == 0).all():
-            raise ValueError(f"{name} chooses by index: expected whole numbers, got {array.dtype} with fractions")
+        if array.dtype.kind == "f" and len(bad := array[~(np.isfinite(array) & (np.floor(array) == array))]):
+            raise ValueError(f"{name} chooses by index: expected whole numbers, got {bad[0]} ({array.dtype})")
         return array.astype(dtype, copy=False)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named as that
         return array.astype(dtype, copy=False)
@@ -40,7 +41,10 @@ def to_array(name: str, given: Any, dtype: Any) -> Array:
 
 def to_mask(name: str, given: Any, x: Array) -> Array:
     """Flags (B, T) of bool for x (B, T, ...); for indices x (B, T)."""
-    mask = np.asarray(given)
+    try:
+        mask = np.asarray(given)
+    except ValueError:
+        raise TypeError(f"{name} is not an array: its rows differ in length; expected {x.shape[:2]}") from None
     if mask.dtype != bool:
         true = "a step is real; pass mask != 0" if name == "mask" else "a row begins anew"
         raise TypeError(f"{name} is made of {mask.dtype}, expected bool, True where {true}")

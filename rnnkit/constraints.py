@@ -20,6 +20,7 @@ from rnnkit_kernels.types import Array
 from .ranges import number
 
 __all__ = ["ALL", "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "NormConstraint", "UnitNorm", "get"]
+__all__ += ["max_norm", "min_max_norm", "non_neg", "unit_norm"]
 
 _EPSILON = 1e-7  # Keras' backend.epsilon()
 
@@ -127,6 +128,10 @@ class MinMaxNorm(NormConstraint):
 
 
 ALL: dict[str, type[Constraint]] = {kind.__name__: kind for kind in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)}
+
+
+# As Keras spells them too: constraints.max_norm(2).
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 
 def get(given: Any) -> Callable[[Array], Array]:

@@ -15,14 +15,22 @@ from .trees import leaves
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Witness"]
+__all__ = ["IN_TRAINING", "IN_USE", "Witness"]
+
+
+# The end of a message: in training, and where weights are only used.
+IN_TRAINING = "The weights are as before this batch; try a smaller learning rate or clipnorm."
+IN_USE = "The weights are too large, or x is."
 
 
 class Witness:
-    """Looks on during one step of training, at no cost while all is well: it only holds what the pullbacks hold too."""
+    """Looks on during one pass, at no cost while all is well: it only holds what the pullbacks hold too.
 
-    def __init__(self, model: Sequential, where: str) -> None:
-        self._model, self._where = model, where
+    where   the batch in words;  advice: what a user may do, the end of every message
+    """
+
+    def __init__(self, model: Sequential, where: str, advice: str) -> None:
+        self._model, self._where, self._advice = model, where, advice
         self._tapes: list[tuple[str, Any, Tape]] = []
         self._gradients: list[tuple[str, Any, Gradients]] = []
 
@@ -32,8 +40,15 @@ class Witness:
 
     def check_forward(self, value: float, y: Array) -> None:
         """Raises FloatingPointError when the loss is not finite, naming the first number that was not."""
-        if np.isfinite(value):
-            return
+        if not np.isfinite(value):
+            self._raise_forward(f"the loss became {value}", y)
+
+    def check_output(self, y: Array) -> None:
+        """Raises FloatingPointError when an output is not finite, naming the first number that was not."""
+        if not np.isfinite(y).all():
+            self._raise_forward("an output is not finite", y)
+
+    def _raise_forward(self, what: str, y: Array) -> None:
         for path, layer, tape in self._tapes:
             self._raise_earliest("forward", path, layer, {"its input": tape.x})
             gates = tape.cell.gates
@@ -45,7 +60,7 @@ class Witness:
             if np.isfinite(y).all()
             else f", first in the output at {tuple(map(int, np.argwhere(~np.isfinite(y))[0]))}"
         )
-        raise FloatingPointError(f"the loss became {value} {self._where} (forward){at}. {_ADVICE}")
+        raise FloatingPointError(f"{what} {self._where} (forward){at}. {self._advice}")
 
     def check_backward(self, grads: Any) -> None:
         """Raises FloatingPointError when a gradient is not finite, naming the first that was not on the way back."""
@@ -66,8 +81,18 @@ class Witness:
                 if not all(np.isfinite(leaf).all() for leaf in leaves(g)):
                     raise FloatingPointError(
                         f"the gradient of {name} of layer {k} {type(self._model.layers[k]).__name__} stopped being "
-                        f"finite {self._where} (backward). {_ADVICE}"
+                        f"finite {self._where} (backward). {self._advice}"
                     )
+
+    def check_recorded(self, recorded: dict[str, Array]) -> None:
+        """Raises FloatingPointError when a running statistic, named "place.weight", is not finite."""
+        for name, new in recorded.items():
+            if not np.isfinite(new).all():
+                place, _, weight = name.partition(".")
+                raise FloatingPointError(
+                    f"{weight} of layer {place} {type(self._model.layers[int(place)]).__name__} stopped being finite "
+                    f"{self._where} (forward): its input is too large for {new.dtype}. {self._advice}"
+                )
 
     def _raise_earliest(self, way: str, path: str, layer: Any, fields: dict[str, Array]) -> None:
         """Names what came first: the earliest step on the way forward, the latest on the way back."""
@@ -84,8 +109,5 @@ class Witness:
             which = f"layer {path} {type(layer).__name__}"
             raise FloatingPointError(
                 f"{value} {self._where}, first in {which}, {name}, "
-                f"sample {row} of the batch, step {abs(step)}, {axis} {unit} ({way}). {_ADVICE}"
+                f"sample {row} of the batch, step {abs(step)}, {axis} {unit} ({way}). {self._advice}"
             )
-
-
-_ADVICE = "The weights are as before this batch; try a smaller learning rate or clipnorm."

@@ -12,7 +12,8 @@ __all__ = ["History"]
 class History:
     """Loss and metrics by epoch.
 
-    history      name -> one number an epoch; the names of validation begin with "val_", as in Keras
+    history      name -> one number an epoch; the names of validation begin with "val_", as in Keras.
+                 The loss comes first, then the metrics as compiled, then those of validation (Keras sorts the names)
     epoch        the numbers of the epochs, from 0
     interrupted  whether Ctrl-C ended the run before its last epoch
     """

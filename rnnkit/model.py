@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
@@ -12,7 +13,7 @@ from rnnkit_kernels.types import Array
 
 from . import losses, optimizers
 from .batches import source
-from .context import Context
+from .foreign import refuse
 from .history import History
 from .layers.base import Layer
 from .metrics import get as metric_of
@@ -34,8 +35,15 @@ class Sequential(Stack):
     """
 
     def __init__(
-        self, layers: Iterable[Layer] = (), *, backend: str = "auto", dtype: str = "float32", seed: int | None = None
+        self,
+        layers: Iterable[Layer] = (),
+        *,
+        backend: str = "auto",
+        dtype: str = "float32",
+        seed: int | None = None,
+        **other: Any,
     ) -> None:
+        refuse("Sequential", other, ("layers", "backend", "dtype", "seed"))
         super().__init__(layers, backend, dtype, seed)
         self.optimizer: Any = None
         self.loss: Any = None
@@ -51,11 +59,14 @@ class Sequential(Stack):
         loss: Any = None,
         metrics: Sequence[Any] | None = (),
         weighted_metrics: Sequence[Any] | None = (),
+        **other: Any,
     ) -> None:
         """Chooses how to train: names as in Keras ("adam", "mse", "mae", ...) or objects. Begins the optimizer anew.
 
-        metrics see the mask, weighted_metrics the sample weights too.
+        metrics see the mask, weighted_metrics the sample weights too. What Keras takes beside (`run_eagerly`,
+        `jit_compile`, `steps_per_execution`) is taken, and without effect.
         """
+        refuse("compile", other, ("optimizer", "loss", "metrics", "weighted_metrics"))
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
         self.metrics, self.weighted_metrics = (
@@ -68,9 +79,9 @@ class Sequential(Stack):
         self,
         x: Any,
         y: Any = None,
-        *,
-        batch_size: int = 32,
+        batch_size: int | None = 32,
         epochs: int = 1,
+        *,
         validation_data: Any = None,
         validation_split: float = 0.0,
         shuffle: bool = True,
@@ -83,13 +94,16 @@ class Sequential(Stack):
         verbose: Any = "auto",
         tbptt: int | None = None,
         initial_epoch: int = 0,
+        **other: Any,
     ) -> History:
         """Trains, and returns the history of loss and metrics by epoch.
 
         x, y             arrays, a row a sample; or x alone, any re-iterable of batches (x, y) or (x, y, sample_weight);
                          or x a list of samples of different length, padded once, and masked
+        batch_size       rows of a batch; None is 32
         epochs           the epoch to end with, counted from 0; initial_epoch: the one to begin with
-        validation_data  (x, y), (x, y, sample_weight) or an iterable of batches: looked at after each epoch
+        validation_data  (x, y), (x, y, sample_weight), (x, y, sample_weight or None, mask), or an iterable of batches:
+                         looked at after each epoch. `mask` and `lengths` of `fit` are of x alone
         validation_split the share of x, taken from its end before shuffling, that is kept out for validation
         shuffle          a new order of the samples each epoch, from the model's seed; an iterable keeps its own
         sample_weight    (B,), or (B, T) for outputs at each step;  class_weight: class -> weight, instead
@@ -99,6 +113,7 @@ class Sequential(Stack):
                          that the piece before it ended in, through which no gradient goes; dropout is drawn for each
         verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
 
+        Keras' `validation_steps`, `steps_per_epoch` and the like are refused with what to do instead.
         Ctrl-C ends training after the step in hand: the model keeps its weights (or gets the best ones back, with an
         `EarlyStopping` that says so), the history what was done, and `history.interrupted` is True.
         Raises ValueError and TypeError for data that does not fit, FloatingPointError, with the layer, gate, sample and
@@ -106,6 +121,8 @@ class Sequential(Stack):
         """
         from .training import fit, watchers
 
+        refuse("fit", other, inspect.signature(self.fit).parameters)
+        batch_size = 32 if batch_size is None else batch_size
         validation = (validation_data, validation_split)
         data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "class_weight": class_weight}
         data |= {"mask": mask, "lengths": lengths, "reset": reset}
@@ -121,10 +138,15 @@ class Sequential(Stack):
         mask: Any = None,
         lengths: Any = None,
         reset: Any = None,
+        **other: Any,
     ) -> dict[str, float]:
-        """One step of the optimizer; returns the loss before it, and the metrics. Arguments: `fit`."""
+        """One step of the optimizer; returns the loss before it, and the metrics. Arguments: `fit`.
+
+        Always by name: what Keras returns with `return_dict=True`.
+        """
         from .training import train_on_batch
 
+        refuse("train_on_batch", other, inspect.signature(self.train_on_batch).parameters)
         beside = {"sample_weight": sample_weight, "class_weight": class_weight, "mask": mask, "lengths": lengths}
         return train_on_batch(self, x, y, **beside, reset=reset)
 
@@ -132,17 +154,26 @@ class Sequential(Stack):
         self,
         x: Any,
         y: Any = None,
+        batch_size: int | None = 256,
+        verbose: Any = 0,
         *,
-        batch_size: int = 256,
         sample_weight: Any = None,
         mask: Any = None,
         lengths: Any = None,
         reset: Any = None,
-        verbose: Any = 0,
+        **other: Any,
     ) -> dict[str, float]:
-        """Loss and metrics by name, without dropout; arguments as in `fit`."""
+        """Loss and metrics by name, without dropout; arguments as in `fit`.
+
+        Always a dict, what Keras returns with `return_dict=True`: the loss first, then the metrics in the order of
+        `compile`; `evaluate(x, y)[1]` is the first of them too. With a mask the loss is a mean of each batch's mean
+        over its real values, as in Keras, and depends on batch_size, 256 or None for it (Keras: 32).
+        Raises FloatingPointError where an output is not finite.
+        """
         from .training import evaluate
 
+        refuse("evaluate", other, inspect.signature(self.evaluate).parameters)
+        batch_size = 256 if batch_size is None else batch_size
         self.check_compiled()
         beside = {"sample_weight": sample_weight, "mask": mask, "lengths": lengths, "reset": reset}
         return evaluate(self, source(x, y, form=self.form, batch_size=batch_size, **beside), verbose)
@@ -150,26 +181,39 @@ class Sequential(Stack):
     def predict(
         self,
         x: Any,
+        batch_size: int | None = 256,
+        verbose: Any = 0,
         *,
-        batch_size: int = 256,
         mask: Any = None,
         lengths: Any = None,
         reset: Any = None,
-        verbose: Any = 0,
+        **other: Any,
     ) -> Array:
         """The outputs for x, an array or an iterable of batches, without dropout; `verbose=1` shows progress.
 
-        mask, lengths, reset, and a list of samples of different length: as in `fit`.
+        mask, lengths, reset, and a list of samples of different length: as in `fit`. Raises FloatingPointError where an
+        output is not finite.
         """
         from .progress import watched
+        from .step import use
 
+        refuse("predict", other, inspect.signature(self.predict).parameters)
+        batch_size = 256 if batch_size is None else batch_size
         beside = {"mask": mask, "lengths": lengths, "reset": reset}
         batches = source(x, form=self.form, batch_size=batch_size, labelled=False, **beside)
         outputs = []
-        for batch in watched(batches.batches(None), batches.length, "predict", verbose):
-            self.accept(batch.x.shape)
-            outputs.append(self.run(batch.x, Context(self.backend, batch.mask, reset=batch.reset))[0])
+        for number, batch in enumerate(watched(batches.batches(None), batches.length, "predict", verbose)):
+            outputs.append(use(self, batch, f"in batch {number + 1}")[0])
         return np.concatenate(outputs)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training moves any layer. It is said of each when it is made: `Dense(1, trainable=False)`."""
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        raise AttributeError("a layer is frozen when it is made, Dense(1, trainable=False): set nothing on the model")
 
     def check_compiled(self) -> None:
         """Raises ValueError unless there is a loss to train with."""
@@ -181,6 +225,11 @@ class Sequential(Stack):
         from .summary import summary
 
         return summary(self)
+
+    def count_params(self) -> int:
+        """How many numbers the model's weights are, learned or not."""
+        self.check_built("count_params")
+        return sum(w.size for params in self.params for w in params.values())
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes weights and configuration to one safetensors file, whole or not at all; `rnnkit.load` reads it."""

@@ -8,12 +8,19 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["is_ragged", "is_samples", "pad"]
+__all__ = ["as_list", "beside", "is_ragged", "is_samples", "pad"]
+
+
+def as_list(given: Any) -> Any:
+    """An array of objects, as data sets of texts are kept, as the list that it stands for; all else as it is."""
+    return list(given) if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1 else given
 
 
 def is_samples(x: Any, rank: int | None) -> bool:
     """Whether x is a list of samples, arrays or lists, and not one of batches, which have `rank` axes."""
-    if not isinstance(x, (list, tuple)) or not len(x) or rank is None or not all(hasattr(s, "__len__") for s in x):
+    if not isinstance(x, (list, tuple)) or not len(x) or rank is None:
+        return False
+    if not all(hasattr(s, "__len__") and not isinstance(s, (str, bytes)) for s in x):
         return False
     return all(_axes(s) in (rank - 1, 0) for s in x)
 
@@ -42,13 +49,27 @@ def pad(x: Any, y: Any = None) -> tuple[Array, Any, Array]:
     """
     lengths = np.array([len(s) for s in x])
     if is_ragged(y, _axes(y[0]) + 1 if isinstance(y, (list, tuple)) and len(y) else None):
-        for k, (n, target) in enumerate(zip(lengths, y, strict=False)):
-            if len(target) != n:
-                raise ValueError(
-                    f"sample {k} has {n} steps in x and {len(target)} in y; expected a target for each step"
-                )
-        y = _filled("y", y, int(lengths.max()))
+        y = _of_lengths("y", y, lengths)
     return _filled("x", x, int(lengths.max())), y, lengths
+
+
+def beside(name: str, given: Any, lengths: Array) -> Any:
+    """What goes with samples of these lengths: one value for each of their steps, padded likewise; all else as it is.
+
+    Raises ValueError where a sample has another number of values than steps.
+    """
+    given = as_list(given)
+    return _of_lengths(name, given, lengths) if is_ragged(given, 2) else given
+
+
+def _of_lengths(name: str, given: Any, lengths: Array) -> Array:
+    for k, (n, values) in enumerate(zip(lengths, given, strict=False)):
+        if len(values) != n:
+            what = "a target" if name == "y" else "one"
+            raise ValueError(
+                f"sample {k} has {n} steps in x and {len(values)} in {name}; expected {what} for each step"
+            )
+    return _filled(name, given, int(lengths.max()))
 
 
 def _filled(name: str, samples: Any, steps: int) -> Array:

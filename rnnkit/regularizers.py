@@ -25,6 +25,7 @@ from rnnkit_kernels.types import Array
 from .ranges import number
 
 __all__ = ["ALL", "L1", "L1L2", "L2", "OrthogonalRegularizer", "Orthogonality", "Regularizer", "get"]
+__all__ += ["l1", "l1_l2", "l2", "orthogonal_regularizer"]
 
 # The norm below which Keras takes a vector for zero and scales it by a constant.
 _EPSILON = 1e-7
@@ -169,6 +170,10 @@ class Orthogonality(Regularizer):
 ALL: dict[str, type[Regularizer]] = {
     kind.__name__: kind for kind in (L1, L2, L1L2, OrthogonalRegularizer, Orthogonality)
 }
+
+
+# As Keras spells them too: regularizers.l2(0.01).
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
 def get(given: Any) -> Callable[[Array], tuple[Any, Array]]:

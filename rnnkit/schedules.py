@@ -10,13 +10,14 @@ Arguments, but for `name`, and numbers are those of Keras 3, `keras/src/optimize
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import ClassVar
 
+from .foreign import UnderstandsKeras
 from .ranges import number, steps
 
 __all__ = ["ALL", "Constant", "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule"]
@@ -24,7 +25,7 @@ __all__ += ["OneCycle", "PiecewiseConstantDecay", "PolynomialDecay"]
 
 
 @dataclass(frozen=True)
-class LearningRateSchedule(ABC):
+class LearningRateSchedule(metaclass=UnderstandsKeras):
     """What the schedules share: the refusal of numbers out of range, when one is made.
 
     Rates, decays and powers are numbers from 0 up; decay_steps and total_steps whole numbers from 1 up.

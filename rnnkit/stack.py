@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from rnnkit_kernels.types import Array
 
 from .batches import Form, checked
 from .border import to_mask
+from .chain import Back, through
 from .context import Context
-from .layers.base import FEATURE_AXIS, Layer, Params, Pullback, Shape, wrong_rank
+from .layers.base import FEATURE_AXIS, Layer, Params, Shape, wrong_rank
 from .layers.core import Input
-from .layers.recurrent import Recurrent, State
+from .layers.recurrent import State
 from .layers.residual import reach_in_a_row
 from .weights import listed, taken
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .streaming import Stream
 
 __all__ = ["Stack"]
-
-Back = Callable[[Array], tuple[list[Params], Array]]  # dy -> (dparams nested like `params`, dx)
 
 
 class Stack:
@@ -44,6 +42,8 @@ class Stack:
         self.shapes: list[Shape] = []  # of the input, then of each layer's output; empty until built
         self._sample_shape: Shape | None = None
         self.states: dict[int, State] = {}
+        if isinstance(layers, Layer):
+            raise TypeError(f"Sequential takes a list of layers; got the layer {layers!r}: write it in brackets")
         for layer in layers:
             self.add(layer)
 
@@ -63,6 +63,8 @@ class Stack:
             return
         if self.shapes and self._sample_shape is None:
             raise ValueError("the model has been built from data; add layers before the first use")
+        if not isinstance(layer.trainable, bool):
+            raise TypeError(f"{type(layer).__name__}: trainable is True or False; got {layer.trainable!r}")
         if layer.several_outputs is not None:
             raise ValueError(
                 f"{type(layer).__name__}({layer.several_outputs}) has several outputs and Sequential hands on one; "
@@ -83,21 +85,24 @@ class Stack:
             self.shapes, self._weight_rng.bit_generator.state = before, stream
             raise
 
-    def build(self, shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Draws the parameters for inputs of that shape, the batch first: (None, 24, 1), or (B, T, F) as x has it.
 
         A built model is left as it is, if the shape fits it. Raises ValueError where it does not.
         """
+        if not isinstance(input_shape, (tuple, list)):
+            raise TypeError(f"build takes the shape of x, such as (None, 24, 1); got {input_shape!r}")
         rank = self.layers[0].rank if self.layers else None
-        without_batch = len(shape) == 1 or (rank is not None and len(shape) == rank - 1)
-        self.accept((None, *shape) if without_batch else tuple(shape))
+        without_batch = len(input_shape) == 1 or (rank is not None and len(input_shape) == rank - 1)
+        self.accept((None, *input_shape) if without_batch else tuple(input_shape))
 
     def accept(self, shape: Shape) -> None:
         """Builds the model for x of that shape, batch included, or refuses a shape that it was not built for."""
         if self.built:
             built = self.input_shape
-            if len(shape) != len(built) or any(a and b and a != b for a, b in zip(shape[1:], built[1:], strict=True)):
-                hint = FEATURE_AXIS if len(shape) == len(built) - 1 else ""
+            if not _fits(shape[1:], built[1:]):
+                alone = _fits(shape, built[1:])  # one sample without its batch
+                hint = "; add the batch axis with x[None]" if alone else FEATURE_AXIS if len(shape) == 2 else ""
                 raise ValueError(f"the model was built for inputs {built}; got {shape}{hint}")
             return
         if not self.layers:
@@ -153,27 +158,8 @@ class Stack:
         carried  the states from which recurrent layers go on, by place, and where they leave their last ones. Without
                  it, stateful layers do so with `states`, and all others begin anew.
         """
-        pullbacks: list[Pullback] = []
-        for k, (layer, params) in enumerate(zip(self.layers, self.params, strict=True)):
-            here, before = ctx.inside(str(k)), x
-            states = carried if carried is not None else self.states
-            if isinstance(layer, Recurrent) and (layer.stateful or carried is not None):
-                state = states.get(k)
-                if state is not None and len(next(iter(state.values()))) != len(x):
-                    state = None
-                x, states[k], pullback = layer.run(params, x, state, here)
-            else:
-                x, pullback = layer(params, x, here)
-            pullbacks.append(pullback)
-            ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before), reset=_next_reset(layer, ctx.reset, before, x))
-
-        def back(dy: Array) -> tuple[list[Params], Array]:
-            dparams: list[Params] = [{}] * len(pullbacks)
-            for k in reversed(range(len(pullbacks))):
-                dparams[k], dy = pullbacks[k](dy)
-            return dparams, dy
-
-        return x, ctx.mask if x.ndim > 2 else None, back  # where no steps are left, none is masked
+        states = self.states if carried is None else carried
+        return through(self.layers, self.params, x, ctx, states, all_go_on=carried is not None)
 
     def learned(self, tree: Any) -> Any:
         """The part of a tree nested like `params` that training moves."""
@@ -244,6 +230,5 @@ class Stack:
             )
 
 
-def _next_reset(layer: Layer, reset: Array | None, x: Array, y: Array) -> Array | None:
-    """The flags behind a layer that made y of x: none where time has ended."""
-    return None if reset is None or y.ndim < 3 else layer.next_reset(reset, x)
+def _fits(shape: Shape, like: Shape) -> bool:
+    return len(shape) == len(like) and all(not a or not b or a == b for a, b in zip(shape, like, strict=True))

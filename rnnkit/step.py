@@ -13,14 +13,14 @@ from rnnkit_kernels.types import Array
 
 from .batches import Batch
 from .context import Context
-from .diagnosis import Witness
+from .diagnosis import IN_TRAINING, IN_USE, Witness
 from .layers.recurrent import State
 from .truncation import pieces
 
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Outcome", "states_kept", "step", "truncated_steps"]
+__all__ = ["Outcome", "states_kept", "step", "truncated_steps", "use"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
     carried  states to go on from, and where the last ones are left; without it only stateful layers have any
     """
     model.accept(batch.x.shape)
-    witness = Witness(model, where)
+    witness = Witness(model, where, IN_TRAINING)
     recorded: dict[str, Array] = {}
     ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch, batch.reset, recorded.__setitem__)
     # What overflows is told by the witness, in a sentence, instead of NumPy's warnings.
@@ -51,6 +51,7 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
         penalty, slopes = model.penalty()
         grads = [g | {name: g[name] + slope for name, slope in s.items()} for g, s in zip(grads, slopes, strict=True)]
         witness.check_backward(grads)
+        witness.check_recorded(recorded)
         learned = model.learned(model.params)
         if model.optimizer_state is None:
             model.optimizer_state = model.optimizer.init(learned)
@@ -61,6 +62,19 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
         params[int(place)][weight] = new
     model.params, model.optimizer_state = params, state
     return Outcome(value + penalty, y, mask)
+
+
+def use(model: Sequential, batch: Batch, where: str) -> tuple[Array, Array | None]:
+    """The output for a batch, without dropout, and the mask that holds for it.
+
+    Raises FloatingPointError, naming the first number that is not finite.
+    """
+    model.accept(batch.x.shape)
+    witness = Witness(model, where, IN_USE)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask, None, witness.watch, batch.reset))
+    witness.check_output(y)
+    return y, mask
 
 
 def truncated_steps(model: Sequential, batch: Batch, where: str, length: int) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,16 +11,16 @@ import numpy as np
 from .batches import Batch, Source, checked, from_arrays, source
 from .border import whole
 from .callbacks import Callback, ProgressBar
-from .context import Context
 from .history import History
 from .progress import watched
-from .step import states_kept, step, truncated_steps
+from .ragged import is_samples
+from .step import states_kept, step, truncated_steps, use
 from .sums import Sums
 
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["evaluate", "fit", "train_on_batch", "watchers"]
+__all__ = ["Results", "evaluate", "fit", "train_on_batch", "watchers"]
 
 
 def train_on_batch(model: Sequential, x: Any, y: Any, **beside: Any) -> dict[str, float]:
@@ -44,16 +45,24 @@ def watchers(callbacks: Any) -> tuple[Any, ...]:
     return given
 
 
-def evaluate(model: Sequential, data: Source, verbose: Any) -> dict[str, float]:
+def evaluate(model: Sequential, data: Source, verbose: Any) -> Results:
     """See `Sequential.evaluate`. States of stateful layers are left as they were."""
     sums = Sums(model)
     with states_kept(model):
-        for batch in watched(data.batches(None), data.length, "evaluate", verbose):
-            model.accept(batch.x.shape)
-            y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask, reset=batch.reset))
+        for number, batch in enumerate(watched(data.batches(None), data.length, "evaluate", verbose)):
+            y, mask = use(model, batch, f"in batch {number + 1} of evaluation")
             value, _ = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
             sums.add(value + model.penalty()[0], y, batch, mask)
-    return sums.logs()
+    return Results(sums.logs())
+
+
+class Results(dict[str, float]):
+    """Numbers by name, or by place: `results["mae"]`, `results[1]`."""
+
+    def __missing__(self, key: Any) -> float:
+        if isinstance(key, int):
+            return list(self.values())[key]
+        raise KeyError(f"there is no {key!r} among {', '.join(self)}")
 
 
 def fit(
@@ -87,8 +96,12 @@ def fit(
                 for callback in watching:
                     callback.on_train_batch_begin(number, {})
                 where = f"in epoch {epoch + 1}, batch {number + 1}"
-                done = step(model, batch, where) if tbptt is None else truncated_steps(model, batch, where, tbptt)
-                sums.add(done.value, done.y, batch, done.mask)
+                try:
+                    done = step(model, batch, where) if tbptt is None else truncated_steps(model, batch, where, tbptt)
+                    sums.add(done.value, done.y, batch, done.mask)
+                except ValueError as error:  # a sample that it names is one of a shuffled batch
+                    error.add_note(where)
+                    raise
                 so_far = sums.logs()
                 for callback in watching:
                     callback.on_train_batch_end(number, so_far)
@@ -116,7 +129,7 @@ def _sources(
     model: Sequential, data: dict[str, Any], validation_data: Any, split: float
 ) -> tuple[Source, Source | None]:
     """Training batches, and those for validation if there are any."""
-    if not 0 <= split < 1:
+    if not isinstance(split, (int, float, np.integer, np.floating)) or not 0 <= split < 1:
         raise ValueError(f"validation_split is a share in [0, 1), got {split!r}")
     form, size = model.form, data["batch_size"]
     if validation_data is None and split:
@@ -124,21 +137,26 @@ def _sources(
         if data["y"] is None:
             raise ValueError("validation_split needs arrays x and y; with an iterable of batches give validation_data")
         train, tail = _split(checked(form, **data), split)
+        if data["class_weight"] is not None:  # it belongs to training alone, as in Keras
+            tail = replace(tail, sample_weight=None)
         return from_arrays(train, size), from_arrays(tail, size)
     if validation_data is None:
         held_out = None
-    elif isinstance(validation_data, (tuple, list)) and len(validation_data) in (2, 3) and _is_arrays(validation_data):
-        x, y, *weight = validation_data
-        held_out = source(x, y, form=form, batch_size=size, sample_weight=weight[0] if weight else None)
+    elif _is_arrays(validation_data, form.rank):
+        x, y, weight, mask = (*validation_data, None, None)[:4]
+        held_out = source(x, y, form=form, batch_size=size, sample_weight=weight, mask=mask)
     else:
         held_out = source(validation_data, form=form, batch_size=size)
     return source(form=form, **data), held_out
 
 
-def _is_arrays(parts: Sequence[Any]) -> bool:
-    """Whether these are x, y and perhaps weights, and not two or three batches."""
+def _is_arrays(parts: Any, rank: int | None) -> bool:
+    """Whether these are x, y and perhaps weights and a mask, and not some batches. x may be a list of samples."""
+    if not isinstance(parts, (tuple, list)) or len(parts) not in (2, 3, 4):
+        return False
     first = parts[0]
-    return not (isinstance(first, (tuple, list)) and len(first) and isinstance(first[0], np.ndarray))
+    batch = isinstance(first, (tuple, list)) and len(first) and isinstance(first[0], np.ndarray)
+    return not batch or is_samples(first, rank)
 
 
 def _split(data: Batch, share: float) -> tuple[Batch, Batch]:

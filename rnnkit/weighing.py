@@ -18,8 +18,13 @@ def by_class(weights: Any, y: Array | None) -> Array:
     y: labels (B,) or (B, 1), at each step (B, T, 1); or one-hot rows (B, classes), (B, T, classes); as in Keras.
     Raises TypeError for what is no mapping of whole numbers to numbers, ValueError for labels that are not whole.
     """
-    if not isinstance(weights, Mapping) or not all(isinstance(k, (int, np.integer)) for k in weights):
-        raise TypeError(f"class_weight is a dict of class -> weight, such as {{0: 1.0, 1: 5.0}}; got {weights!r}")
+    whole, real = (int, np.integer), (int, float, np.integer, np.floating)
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(k, whole) and isinstance(w, real) for k, w in weights.items()
+    ):
+        raise TypeError(
+            f"class_weight is a dict of class -> weight, both numbers, such as {{0: 1.0, 1: 5.0}}; got {weights!r}"
+        )
     if y is None:
         raise ValueError("class_weight needs the classes, y, as an array")
     labels = y

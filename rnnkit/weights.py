@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnkit_kernels.types import Array
 
-from .border import to_array
+from .border import to_array, to_finite
 from .layers.base import Layer, Params
 
 __all__ = ["listed", "taken"]
@@ -30,7 +30,7 @@ def taken(layers: Sequence[Layer], like: Sequence[Params], weights: Sequence[Any
         found = []
         for number, old in enumerate(arrays):
             what = f"layer {k} {type(layer).__name__}: weight {number}"
-            new = to_array(what, next(given), dtype).copy()
+            new = to_finite(what, to_array(what, next(given), dtype)).copy()
             if new.shape != old.shape:
                 raise ValueError(f"{what} has shape {old.shape}; got {new.shape}")
             found.append(new)

@@ -193,7 +193,7 @@ def test_a_binary_target_outside_zero_to_one_is_named_unless_it_is_masked(wrong)
         (CategoricalCrossentropy, (4, 3), (4, 1), "for labels take the sparse one"),
         (CategoricalCrossentropy, (4, 3), (4, 2), r"a number for each class, \(4, 3\)\."),
         (SparseCategoricalCrossentropy, (4, 3), (4, 3), "for one-hot rows take the categorical one"),
-        (SparseCategoricalCrossentropy, (4, 5, 3), (4,), r"one label for each row, \(4, 5\) or \(4, 5, 1\)\."),
+        (SparseCategoricalCrossentropy, (4, 5, 3), (4,), r"one label for each row, \(4, 5\) or \(4, 5, 1\); does"),
         (SparseCategoricalCrossentropy, (4,), (4,), "no axis of classes"),
         (CategoricalCrossentropy, (4,), (4,), "no axis of classes"),
     ],

@@ -161,6 +161,18 @@ def test_fit_with_class_weights_is_fit_with_their_sample_weights():
         np.testing.assert_array_equal(a, b)
 
 
+def test_class_weights_do_not_weigh_what_validation_split_holds_out_and_sample_weights_do():
+    x, y = np.random.default_rng(0).standard_normal((6, 3, 2)), np.array([[0.0], [1.0], [1.0], [0.0], [1.0], [1.0]])
+
+    def held_out(**options):
+        model = a_model()
+        model.compile(SGD(0.0), "mse")
+        return model.fit(x, y, verbose=0, validation_split=0.5, **options).history["val_loss"]
+
+    assert held_out(class_weight={1: 5.0}) == held_out()
+    assert held_out(sample_weight=np.full(6, 5.0))[0] == pytest.approx(5 * held_out()[0], rel=1e-12)
+
+
 def test_weighted_metrics_see_the_sample_weights_and_metrics_do_not():
     x, y, weight = (
         np.random.default_rng(0).standard_normal((4, 3, 2)),

@@ -13,6 +13,8 @@ Where rnnkit means something else than Keras 3.15, on purpose:
 - The metric `SparseCategoricalCrossentropy(ignore_class=...)` does not count ignored rows. Keras does, as rows that
   cost nothing, unless there are sample weights.
 - `RootMeanSquaredError` honours a mask; Keras looks past it.
+- Over several batches, weighted metrics with masks and sample weights count each weight as given. On PyTorch, Keras'
+  loss writes into the weights before its metrics see them: those of a batch are multiplied by its steps / real steps.
 - `R2Score` takes steps as rows and honours masks; Keras wants (B, D). Equal targets give 1 or 0, in Keras NaN or 0.
 - A function that returns one number for a batch counts once for each of its rows, in Keras once for each batch.
 - `TopKCategoricalAccuracy` refuses k above the number of classes; PyTorch under Keras fails.

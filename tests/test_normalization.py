@@ -255,3 +255,19 @@ def test_shapes_that_do_not_fit_are_refused():
         layer(params, x, Context(mask=np.ones((2, 4), bool), rng=rng_of()))
     with pytest.raises(ValueError, match=r"the mask of BatchNormalization is \(batch, time\)"):
         layer(params, x[:, 0], Context(mask=np.ones((2, 4), bool), rng=rng_of()))
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 2.0**50), ("float64", 2.0**430)])
+@BOTH
+def test_large_numbers_have_the_gradient_of_small_ones_over_their_size(kind, dtype, size):
+    """No more than an exponent changes, where epsilon is nothing beside a variance: equal to the bit."""
+    layer, x = kind(epsilon=1e-30), rng_of(2).standard_normal((3, 4, 5)).astype(dtype)
+    dy, s = rng_of(3).standard_normal(x.shape).astype(dtype), x.dtype.type(size)
+    params, ctx = started(layer, x.shape, dtype), Context(rng=rng_of())
+    (small, back), (large, back_large) = layer(params, x, ctx), layer(params, x * s, ctx)
+    (dsmall, dx), (dlarge, dx_large) = back(dy), back_large(dy)
+    assert np.abs(dx).max() > 0.1
+    np.testing.assert_array_equal(large, small)
+    np.testing.assert_array_equal(dx_large * s, dx)
+    for name, slope in dsmall.items():
+        np.testing.assert_array_equal(dlarge[name], slope)

@@ -111,6 +111,18 @@ def test_clipping_scales_only_what_is_too_long():
     assert trees.map(list, clipped(clipvalue=3.5)) == {"W": [3, 3.5], "b": [0, 3.5], "z": [0, 0]}
 
 
+def test_the_two_biases_of_a_gru_are_clipped_as_the_one_array_that_keras_has():
+    grads = [{"W": np.array([6.0]), "b": np.array([3.0]), "b_h": np.array([4.0])}, {"b": np.array([3.0])}]
+    grads.append({"forward.b": np.array([6.0]), "forward.b_h": np.array([8.0]), "backward.b": np.array([4.0])})
+    params, opt = trees.map(np.zeros_like, grads), SGD(1.0, clipnorm=2.5)
+    moved, _ = opt.step(params, grads, opt.init(params))
+    assert trees.map(lambda p: -p.item(), moved) == [
+        {"W": 2.5, "b": 1.5, "b_h": 2.0},
+        {"b": 2.5},
+        {"forward.b": 1.5, "forward.b_h": 2.0, "backward.b": 2.5},
+    ]
+
+
 @pytest.mark.parametrize("clipping", ["clipnorm", "global_clipnorm"])
 def test_a_float32_gradient_whose_square_overflows_is_still_clipped(clipping):
     params, grads = [np.zeros(2, np.float32)], [np.array([3e30, 4e30], np.float32)]

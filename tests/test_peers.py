@@ -11,7 +11,8 @@ Where rnnkit means something else than Keras 3.15, on purpose:
   whatever the initial state is; from zeros, the default, both are the same.
 - With `go_backwards`, the mask that goes on is reversed as the sequence is; Keras hands it on as it came.
 - A sample weight (B,) goes with a mask (B, T); Keras fails on the pair.
-- `stateful` takes any number of rows and begins anew when it changes; Keras wants it fixed.
+- `stateful` takes any number of rows and begins anew when it changes; Keras wants it fixed. `evaluate`, and with it
+  validation, goes on from the states that it finds and leaves them as they were; in Keras it moves them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnnkit
-from rnnkit import regularizers
+from rnnkit import layers, regularizers
 from rnnkit.regularizers import L1, L1L2, L2, Orthogonality, OrthogonalRegularizer
 
 MADE = [L1(0.3), L2(0.2), L1L2(0.1, 0.4), OrthogonalRegularizer(0.5), OrthogonalRegularizer(0.5, "columns")]
@@ -178,3 +178,27 @@ def test_weights_of_the_wrong_shape_are_refused():
     for shape in ((3, 4), (4, 2), (3,), (0, 0), (2, 2, 2)):
         with pytest.raises(ValueError, match=r"takes a recurrent kernel \(H, G H\), square blocks side by side"):
             Orthogonality()(np.zeros(shape))
+
+
+FROZEN = {
+    "a kernel": layers.Dense(2, kernel_regularizer="l2", trainable=False),
+    "a recurrent kernel": layers.GRU(2, recurrent_regularizer="l1", bias_regularizer="l2", trainable=False),
+    "a gain": layers.BatchNormalization(gamma_regularizer="l2", trainable=False),
+    "all within": layers.Bidirectional(layers.LSTM(2, kernel_regularizer="l2"), trainable=False),
+    "what is frozen within": layers.TimeDistributed(layers.Dense(2, kernel_regularizer="l2", trainable=False)),
+}
+
+
+@pytest.mark.parametrize("layer", FROZEN.values(), ids=FROZEN)
+def test_what_does_not_learn_costs_nothing(layer):
+    params, _ = layer.init(np.random.default_rng(0), (None, 3, 2), "float64")
+    assert layer.penalty({name: w + 1 for name, w in params.items()}) == (0.0, {})
+
+
+def test_a_half_that_learns_costs_what_it_costs_beside_one_that_does_not():
+    learns, rests = (layers.GRU(2, kernel_regularizer="l2", trainable=t) for t in (True, False))
+    layer = layers.Bidirectional(learns, backward_layer=dataclasses.replace(rests, go_backwards=True))
+    params, _ = layer.init(np.random.default_rng(0), (None, 3, 2), "float64")
+    value, slopes = layer.penalty(params)
+    assert value == pytest.approx(0.01 * (params["forward.W"] ** 2).sum(), rel=1e-12)
+    assert list(slopes) == ["forward.W"]

@@ -12,7 +12,12 @@ Where rnnkit means something else than Keras 3.15, on purpose:
   wants an axis for each but the last.
 - `TimeDistributed` hands a mask to nothing else inside. Keras gives a layer that takes one the column (B,), with which
   its recurrent layers fail.
-- `LayerNormalization` over an axis that is not the last fails in Keras on PyTorch.
+- Indices (B, T, S) in `Embedding(mask_zero=True)` have a mask of steps (B, T), as all sequences have. Keras has one of
+  all places (B, T, S), which a layer in a `TimeDistributed` heeds, and with which a recurrent layer after that fails.
+- A wrapper made with `trainable=False` is frozen with all that is in it, as Keras' is by `layer.trainable = False`
+  afterwards; with the argument alone, what Keras wraps goes on learning.
+- `LayerNormalization` over an axis that is not the last fails in Keras on PyTorch; where that axis and the last are of
+  one size, it takes the last. With a mask and a single feature, Keras' `BatchNormalization` fails in training.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class LayerTrace:
     dgates  by gate, (T, B, H): dL/d(pre-activation x_t W_q + b_q);  du_gates: dL/d(h_{t-1} U_q + b_h,q), the same
             numbers where a cell only uses the sum
     weights, gradients  by name: the weights, and dL/d(weight)
-    A layer that reads backwards (`go_backwards`) is traced in the order in which it reads.
+    backwards  whether the layer reads from the end (`go_backwards`): all is in the order in which it reads
     """
 
     name: str
@@ -46,8 +46,14 @@ class LayerTrace:
     du_gates: dict[str, Array]
     weights: dict[str, Array]
     gradients: dict[str, Array]
+    backwards: bool
     _tape: Tape
     _grads: Gradients
+
+    @property
+    def title(self) -> str:
+        """The name, and whether the steps are those of a reader that comes from the end."""
+        return f"{self.name}, backwards" if self.backwards else self.name
 
     def steps(self, weight: str) -> Array:
         """The part of each step in dL/d(weight), (T, *weight.shape); its sum over steps is the gradient.
@@ -102,7 +108,7 @@ class Trace:
         """
         from ..plots import gradient_norms, save_figure
 
-        figure = gradient_norms({layer.name: layer for layer in self})
+        figure = gradient_norms({layer.title: layer for layer in self})
         return figure if path is None else save_figure(figure, path)
 
     def __getitem__(self, k: int) -> LayerTrace:
@@ -177,6 +183,7 @@ def _layer(path: str, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
         du_gates=by_gate(grads.u_pre),
         weights=tape.weights,
         gradients=grads.weights,
+        backwards=layer.go_backwards,
         _tape=tape,
         _grads=grads,
     )

@@ -21,6 +21,7 @@ class Callback:
     logs    name -> number: the figures of the epoch so far for on_train_batch_end, of the whole epoch, with those of
             validation ("val_..."), for on_epoch_end. That one is shared by all callbacks and goes to the history after
             the last of them: what a callback adds to it, those behind it see, and the history keeps.
+    on_batch_begin and on_batch_end are Keras' older names of on_train_batch_begin and on_train_batch_end.
     Validation and prediction call nothing: Keras' on_test_... and on_predict_... do not exist here.
     """
 
@@ -37,9 +38,15 @@ class Callback:
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
 
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self.on_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
 

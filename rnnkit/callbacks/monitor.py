@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from difflib import get_close_matches
 from typing import Any
 
 from rnnkit_kernels.sentences import unknown
@@ -59,10 +60,12 @@ class Monitor(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.mode == "auto" and direction(self.monitor) is None:
-            there = ", ".join(["loss", *(m.name for m in (*self.model.metrics, *self.model.weighted_metrics))])
+            there = ["loss", *(m.name for m in (*self.model.metrics, *self.model.weighted_metrics))]
+            near = get_close_matches(self.monitor, [*there, *(f"val_{name}" for name in there)], n=1)
             raise ValueError(
-                f"{self._name} watches {self.monitor!r}, a name that does not tell whether high or low is better: give "
-                f"mode='max' or mode='min', or another name (the model has {there}, and each with val_ in front)"
+                f"{self._name} watches {self.monitor!r}, a name that does not tell whether high or low is better"
+                f"{f'; did you mean {near[0]!r}?' if near else ':'} Give mode='max' or mode='min', or another name "
+                f"(the model has {', '.join(there)}, and each with val_ in front)"
             )
 
     def value(self, logs: Logs | None) -> float:

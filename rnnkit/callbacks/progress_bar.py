@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import sys
 from typing import Any
 
 from ..progress import level, say
@@ -13,7 +16,8 @@ __all__ = ["ProgressBar"]
 class ProgressBar(Callback):
     """One bar for the whole run, with the numbers of the epoch before; or, with verbose=2, a line for each epoch.
 
-    `fit` adds one by itself, as the last callback. A terminal that is too narrow cuts the bar off at its right edge.
+    `fit` adds one by itself, as the last callback. Where a terminal is too narrow for all numbers, the bar shows the
+    loss, that of validation, and of the others the first ones that fit; the history has them all.
     """
 
     def __init__(self, verbose: Any = "auto") -> None:
@@ -38,11 +42,11 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         digits = 3 if self._bar is not None else 4
-        numbers = " ".join(f"{name} {value:.{digits}g}" for name, value in (logs or {}).items())
+        numbers = {name: f"{name} {value:.{digits}g}" for name, value in (logs or {}).items()}
         if self._bar is not None:
-            self._bar.set_postfix_str(numbers)
+            self._bar.set_postfix_str(" ".join(_fitting(numbers, _columns() - len(self._bar.desc) - _BESIDE)))
         elif self.level == 2:
-            say(f"epoch {epoch + 1}/{self.params['epochs']}  {numbers}")
+            say(f"epoch {epoch + 1}/{self.params['epochs']}  {' '.join(numbers.values())}")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._bar is not None:
@@ -50,5 +54,25 @@ class ProgressBar(Callback):
             self._bar = None
 
 
+def _fitting(numbers: dict[str, str], room: float) -> list[str]:
+    """Those that fit side by side, in the order of the logs; a number cut in two would be another number."""
+    kept: set[str] = set()
+    for name in sorted(numbers, key=lambda name: name not in ("loss", "val_loss")):
+        room -= len(numbers[name]) + 1
+        if kept and room < 0:
+            break
+        kept.add(name)
+    return [text for name, text in numbers.items() if name in kept]
+
+
+def _columns() -> float:
+    """How wide the terminal is; infinite where there is none, as in a notebook."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or math.inf
+    except (OSError, ValueError, AttributeError):
+        return math.inf
+
+
 # Fits a terminal of 60 columns with a loss and its validation; tqdm puts ", " before the postfix.
 _FORMAT = "{desc} {percentage:3.0f}%|{bar:4}| {remaining}{postfix}"
+_BESIDE = len(" 100%|----| 00:00, ")  # what the bar takes beside its description and its numbers

@@ -6,6 +6,7 @@ differences or against the complex step.
 
 from __future__ import annotations
 
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from rnnkit_kernels.backends import Kernel
@@ -53,13 +54,25 @@ def gradcheck(
     """
     settings = Settings(method, tolerance, elements, seed)
     if isinstance(target, type):
+        if is_dataclass(target) and (needed := [f.name for f in fields(target) if _needed(f)]):
+            raise TypeError(
+                f"gradcheck takes an object: write {target.__name__} with its brackets, "
+                f"and {' and '.join(needed)} in them"
+            )
         target = target()
     if isinstance(target, (Cell, Kernel)):
         return check_cell(target, settings, *arrays, **options)
     if isinstance(target, Sequential):
+        if len(arrays) < 2 and not options.keys() >= {"x", "y"}:
+            raise TypeError("gradcheck(model, x, y) differentiates the loss of a batch: give x and y")
         return check_model(target, settings, *arrays, **options)
     if isinstance(target, Layer):
         return targets.check_layer(target, settings, *arrays, **options)
     if callable(target):
         return targets.check_loss(target, settings, *arrays, **options)
     raise TypeError(f"gradcheck takes a cell, a kernel, a layer, a model or a loss; got {target!r}")
+
+
+def _needed(field: Field[Any]) -> bool:
+    """Whether an argument has to be given."""
+    return field.init and field.default is MISSING and field.default_factory is MISSING

@@ -17,6 +17,7 @@ from ..model import Sequential
 from ..truncation import pieces
 from .compare import Index, Report, Settings, compare
 from .recurrences import weight_element
+from .targets import clipped
 
 __all__ = ["check_model"]
 
@@ -86,7 +87,7 @@ def check_model(
     gradient = {name: dparams[k][w] for name, (k, w) in names.items()} | ({} if fixed else {"x": dx})
     return compare(
         f"Sequential of {len(model.layers)} layers", lambda at: run(at)[0], point, gradient, where,
-        settings, settings.method_for_a_loss("a model"),
+        settings, settings.method_for_a_loss("a model"), suspect=lambda wrong: clipped(model.layers) if wrong else None,
     )  # fmt: skip
 
 

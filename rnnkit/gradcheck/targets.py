@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from rnnkit_kernels.types import Array
 
 from ..context import Context
 from ..layers.base import Layer
+from ..layers.container import layers_within
 from ..layers.recurrent import Recurrent
 from .compare import Index, Report, Settings, compare
 from .recurrences import smooth, weight_element
 
-__all__ = ["check_layer", "check_loss"]
+__all__ = ["check_layer", "check_loss", "clipped"]
 
 
 def check_layer(
@@ -63,7 +65,7 @@ def check_layer(
     moved = params if fixed else params | {"x": data}
     return compare(
         repr(layer), value, moved, {k: (dparams | {"x": dx})[k] for k in moved}, where,
-        settings, settings.method_for(is_smooth),
+        settings, settings.method_for(is_smooth), suspect=lambda wrong: clipped([layer]) if wrong else None,
     )  # fmt: skip
 
 
@@ -91,3 +93,12 @@ def check_loss(
         repr(loss), value, {"y": out}, {"y": dy}, lambda name, index: f"y{list(index)}",
         settings, settings.method_for_a_loss("a loss"),
     )  # fmt: skip
+
+
+def clipped(layers: Iterable[Layer]) -> str | None:
+    """Where the gradient is changed on purpose, in words; None where it is that of the loss."""
+    for layer in layers:
+        for inner in layers_within(layer):
+            if (limit := getattr(inner, "gradient_clip", None)) is not None:
+                return f"gradient_clip={limit} of {type(inner).__name__}: it limits the gradient on purpose"
+    return None

@@ -29,6 +29,15 @@ from .scaled import (
 __all__ = ["ALL", "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer"]
 __all__ += ["LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]
 __all__ += ["VarianceScaling", "Zeros", "fans", "get"]
+__all__ += ["constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal"]
+__all__ += ["lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "truncated_normal"]
+__all__ += ["variance_scaling", "zeros"]
+
+# As Keras spells them too: initializers.he_normal().
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
+lecun_uniform, lecun_normal, variance_scaling = LecunUniform, LecunNormal, VarianceScaling
 
 ALL: dict[str, Callable[[], Initializer]] = {
     "zeros": Zeros,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,19 @@ from numpy.typing import DTypeLike
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["Constant", "Drawn", "Initializer", "Ones", "RandomNormal", "RandomUniform", "TruncatedNormal", "Zeros"]
+from ..foreign import UnderstandsKeras
+
+__all__ = [
+    "Constant",
+    "Drawn",
+    "Initializer",
+    "Ones",
+    "Random",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "Zeros",
+]
 
 
 class Initializer(Protocol):
@@ -23,7 +35,7 @@ class Initializer(Protocol):
 
 
 @dataclass(frozen=True)
-class Drawn(ABC):
+class Drawn(metaclass=UnderstandsKeras):
     """An initializer that draws in float64, whatever the dtype asked for; a subclass says how."""
 
     @abstractmethod
@@ -33,6 +45,17 @@ class Drawn(ABC):
     def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array:
         """A new array of that shape and dtype; the same generator state gives the same numbers in every dtype."""
         return self.draw(rng, tuple(shape)).astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Random(Drawn):
+    """Random numbers. seed: draws the same ones every time and everywhere, and leaves the layer's generator alone."""
+
+    _: KW_ONLY
+    seed: int | None = None
+
+    def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array:
+        return super().__call__(rng if self.seed is None else np.random.default_rng(self.seed), shape, dtype)
 
 
 @dataclass(frozen=True)
@@ -62,7 +85,7 @@ class Constant(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomUniform(Drawn):
+class RandomUniform(Random):
     """Uniform in [minval, maxval), by default [-0.05, 0.05).
 
     Raises ValueError unless minval <= maxval, both finite.
@@ -82,7 +105,7 @@ class RandomUniform(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomNormal(Drawn):
+class RandomNormal(Random):
     """Normal, by default of mean 0 and standard deviation 0.05.
 
     Raises ValueError unless mean and stddev are finite and stddev >= 0.

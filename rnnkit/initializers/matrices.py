@@ -9,13 +9,13 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .draws import Drawn
+from .draws import Drawn, Random
 
 __all__ = ["Identity", "Orthogonal"]
 
 
 @dataclass(frozen=True)
-class Orthogonal(Drawn):
+class Orthogonal(Random):
     """`gain` times a matrix with orthonormal columns, or with orthonormal rows where it is wider than tall.
 
     A shape (k, in, out) is filled as the matrix (k * in, out). Drawn uniformly among all such matrices (Haar measure).

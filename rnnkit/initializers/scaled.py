@@ -12,7 +12,7 @@ import numpy as np
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
-from .draws import Drawn, RandomNormal, RandomUniform, TruncatedNormal
+from .draws import Random, RandomNormal, RandomUniform, TruncatedNormal
 
 __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "VarianceScaling"]
 __all__ += ["fans"]
@@ -33,12 +33,12 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class VarianceScaling(Drawn):
+class VarianceScaling(Random):
     """Mean 0 and variance scale / n, n the kernel's fan_in, fan_out or their average, at least 1.
 
     mode          "fan_in", "fan_out" or "fan_avg"
-    distribution  "uniform"; "truncated_normal", cut at two of its deviations and widened to have the variance after
-                  the cut; "untruncated_normal"
+    distribution  "uniform"; "truncated_normal" or "normal", cut at two of its deviations and widened to have the
+                  variance after the cut; "untruncated_normal"
     Raises ValueError for a scale that is not positive and finite and for unknown names.
     """
 
@@ -51,6 +51,8 @@ class VarianceScaling(Drawn):
             raise ValueError(f"scale is {self.scale}, expected a positive finite number.")
         if self.mode not in (modes := ("fan_in", "fan_out", "fan_avg")):
             raise unknown("mode", self.mode, modes)
+        if self.distribution == "normal":
+            object.__setattr__(self, "distribution", "truncated_normal")
         if self.distribution not in (distributions := ("uniform", "truncated_normal", "untruncated_normal")):
             raise unknown("distribution", self.distribution, distributions)
 
@@ -67,7 +69,7 @@ class VarianceScaling(Drawn):
 
 
 @dataclass(frozen=True)
-class _Named(Drawn):
+class _Named(Random):
     """A `VarianceScaling` that has a name."""
 
     rule: ClassVar[VarianceScaling]

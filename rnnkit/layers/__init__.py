@@ -27,6 +27,7 @@ __all__ = [
     "RNN",
     "Activation",
     "AveragePooling1D",
+    "AvgPool1D",
     "BatchNormalization",
     "Bidirectional",
     "Conv1D",
@@ -35,6 +36,8 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",
+    "GlobalAvgPool1D",
+    "GlobalMaxPool1D",
     "GlobalMaxPooling1D",
     "Input",
     "Layer",
@@ -43,6 +46,7 @@ __all__ = [
     "LayerNormSimpleRNN",
     "LayerNormalization",
     "Masking",
+    "MaxPool1D",
     "MaxPooling1D",
     "PeepholeLSTM",
     "Recurrent",
@@ -55,6 +59,10 @@ __all__ = [
     "WaveNet",
     "WaveNetBlock",
 ]
+
+# Keras' second names.
+AvgPool1D, MaxPool1D = AveragePooling1D, MaxPooling1D
+GlobalAvgPool1D, GlobalMaxPool1D = GlobalAveragePooling1D, GlobalMaxPooling1D
 
 # By name, as a saved file calls them.
 ALL: dict[str, type[Layer]] = {

@@ -23,6 +23,7 @@ from rnnkit_kernels.types import Array
 
 from .. import constraints, initializers, regularizers
 from ..context import DETERMINISTIC, Context
+from ..foreign import UnderstandsKeras
 from .streams import LayerStream, StepByStep
 
 __all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "feature_count", "wrong_rank"]
@@ -33,7 +34,7 @@ Pullback = Callable[[Any], tuple[Params, Any]]
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(metaclass=UnderstandsKeras):
     """The base of all layers: no parameters, any input.
 
     input_shape  the shape of one sample, (24, 1) or (None, 1), on a model's first layer: builds it at once, as in Keras
@@ -126,11 +127,14 @@ class Layer:
         return tuple(name for name in params if name not in self.fixed) if self.trainable else ()
 
     def penalty(self, params: Params) -> tuple[float, Params]:
-        """What the regularizers add to the loss, and its gradient by name, for the weights that have one."""
+        """What the regularizers add to the loss, and its gradient by name, for the weights that have one.
+
+        What does not learn costs nothing, as in Keras.
+        """
         total, slopes = 0.0, {}
-        for name, weight in params.items():
+        for name in self.learned(params):
             if (regularizer := self.option(name, "regularizer")) is not None:
-                value, slopes[name] = regularizers.get(regularizer)(weight)
+                value, slopes[name] = regularizers.get(regularizer)(params[name])
                 total += value
         return total, slopes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from rnnkit_kernels.types import Array
 
 from ..border import whole
 from ..context import DETERMINISTIC, Context
+from ..foreign import ANYTHING
 from .base import Layer, Params, Pullback, Shape, feature_count
 from .weighted import Weighted
 
@@ -46,6 +47,7 @@ class Input(Layer):
     shape: tuple[int | None, ...] = ()
 
     stepwise = True
+    aside: ClassVar[dict[str, tuple[Any, ...]]] = {"dtype": ANYTHING}  # x becomes what the first layer takes
 
     def __post_init__(self) -> None:
         sizes = self.shape if isinstance(self.shape, (tuple, list)) else ()
@@ -92,6 +94,8 @@ class Dense(Weighted):
         y, through = activate(self.activation, a)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            if dy.shape != (*x.shape[:-1], W.shape[1]):  # one of as many numbers in another order would pass unseen
+                raise ValueError(f"Dense: dy is {(*x.shape[:-1], W.shape[1])}, as y; got {dy.shape}")
             da = through(dy.reshape(a.shape))
             dparams = {"W": flat.T @ da}
             if b is not None:

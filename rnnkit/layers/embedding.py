@@ -23,9 +23,12 @@ class Embedding(Layer):
 
     input_dim    how many rows the table has: indices go from 0 to input_dim - 1; output_dim: how long a row is
     mask_zero    0 stands for padding: a step is real where x is not 0 (and where the mask that came with x says so);
-                 where steps are groups of indices, x (B, T, ...), where any of them is not 0
+                 where steps are groups of indices, x (B, T, ...), where any of them is not 0; the single zeros of a
+                 group are then rows as others, within a `TimeDistributed` too, where Keras would mask them
     weights      (input_dim, output_dim), or a list of that one array: what the table starts from instead of a draw, and
                  stays with `trainable=False`. A saved model keeps the table itself, not this argument
+    input_length how many indices a sample has: another way to write input_shape=(input_length,), as listings for older
+                 versions of Keras do (Keras 3 warns, and ignores it)
     embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table; drawn uniformly from
                  [-0.05, 0.05), as in Keras
 
@@ -42,6 +45,7 @@ class Embedding(Layer):
     embeddings_constraint: Any = None
     mask_zero: bool = False
     weights: Any = field(default=None, compare=False, repr=False, metadata={"saved": False})
+    input_length: int | None = field(default=None, compare=False, repr=False, metadata={"saved": False})
 
     stepwise = True
 
@@ -49,6 +53,11 @@ class Embedding(Layer):
         whole("Embedding: input_dim", self.input_dim, least=1)
         whole("Embedding: output_dim", self.output_dim, least=1)
         self.check_options()
+        if self.input_length is not None:
+            length = (whole("Embedding: input_length", self.input_length, least=1),)
+            if self.input_shape is not None and tuple(self.input_shape) != length:
+                raise ValueError(f"Embedding: input_length says {length} and input_shape {self.input_shape}: give one")
+            object.__setattr__(self, "input_shape", length)
         if self.weights is not None:
             object.__setattr__(self, "weights", self._table(self.weights))
 

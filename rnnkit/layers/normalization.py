@@ -8,11 +8,11 @@ that nothing real divides by zero.
 
 Backwards, with dz = dL/dz = gamma dy, by the chain rule from the last equation to the first:
 
-    dvar  = -1/2 r^3 sum dz (x - mean)
+    dvar  = -1/2 r^2 S                                          S = sum dz z
     dmean = -r sum dz - 2 dvar sum w (x - mean) / (n + d)
-    dx    = r dz + w (2 dvar (x - mean) + dmean) / (n + d)
+    dx    = r dz + w (2 dvar (x - mean) + dmean) / (n + d) = r (dz - w (z S + sum dz - S sum w z / (n + d)) / (n + d))
 
-The second term of dmean is zero without a mask, and with one is as small as d.
+The last form is computed: r^2 may be too small for a number. The sum of w z is 0 without a mask, else as small as d.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -31,8 +31,6 @@ from .base import Layer, Params, Pullback, Shape
 
 __all__ = ["BatchNormalization", "LayerNormalization"]
 
-Sizes = dict[str, tuple[int, ...]]
-
 
 @dataclass(frozen=True, repr=False)
 class _Normalization(Layer):
@@ -40,7 +38,6 @@ class _Normalization(Layer):
 
     axis: Any = -1
     _: KW_ONLY
-    epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
     beta_initializer: Any = "zeros"
@@ -51,6 +48,11 @@ class _Normalization(Layer):
     gamma_constraint: Any = None
 
     stepwise = True
+
+    if TYPE_CHECKING:  # an argument of each, at Keras' place
+
+        @property
+        def epsilon(self) -> float: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.axis, list):
@@ -82,7 +84,7 @@ class _Normalization(Layer):
             raise ValueError(f"{type(self).__name__} needs to know the size of axis {self.axis}; got shape {shape}")
         return known
 
-    def plan(self, shape: Shape) -> tuple[Sizes, Shape]:
+    def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         used = [name for name, use in (("gamma", self.scale), ("beta", self.center)) if use]
         return dict.fromkeys(used, self._size(shape)), shape
 
@@ -120,6 +122,8 @@ class LayerNormalization(_Normalization):
     Raises ValueError for an axis that x has not. Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 3.
     """
 
+    epsilon: float = 1e-3
+
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         axes = self._axes(x.shape)
         z, _, back = _standardised(x, axes, self.epsilon)
@@ -154,6 +158,8 @@ class BatchNormalization(_Normalization):
     """
 
     momentum: float = 0.99
+    epsilon: float = 1e-3
+    _: KW_ONLY
     moving_mean_initializer: Any = "zeros"
     moving_variance_initializer: Any = "ones"
 
@@ -166,7 +172,7 @@ class BatchNormalization(_Normalization):
         if not isinstance(self.momentum, (int, float)) or not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNormalization: momentum is a share in [0, 1]; got {self.momentum!r}")
 
-    def plan(self, shape: Shape) -> tuple[Sizes, Shape]:
+    def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         sizes, out = super().plan(shape)
         return sizes | dict.fromkeys(self.fixed, self._size(shape)), out
 
@@ -223,16 +229,16 @@ def _standardised(
     off = x - mean
     variance = total(off * off) / count
     r = 1 / np.sqrt(variance + epsilon)
+    z = off * r
 
     def back(dz: Array) -> Array:
-        dvar = -total(dz * off, weighted=False) * (r * r * r) / 2
-        dmean = -r * total(dz, weighted=False)
+        along = total(dz * z, weighted=False)
+        rest = z * along + total(dz, weighted=False)
         if w is not None:
-            dmean = dmean - 2 * dvar * total(off) / count
-        dstatistics = (2 * dvar * off + dmean) / count
-        return r * dz + (dstatistics if w is None else np.where(w, dstatistics, 0))
+            rest = np.where(w, rest - along * total(z) / count, 0)
+        return r * (dz - rest / count)
 
-    return off * r, (mean, variance), back
+    return z, (mean, variance), back
 
 
 def _weights(mask: Array | None, x: Array) -> Array | None:

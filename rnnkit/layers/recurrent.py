@@ -143,6 +143,11 @@ class Recurrent(Layer):
         returns h (B, T, units), the last state, and pullback(dh, dstate=None) -> (dparams, dx, dstate0)
         raises  ValueError for shapes that do not fit the parameters
         """
+        if state is not None and not isinstance(state, dict):
+            names = ", ".join(f"{name!r}: ..." for name in self.state_sizes)
+            raise TypeError(
+                f"a state is a dict of arrays (batch, units) by name, {{{names}}}; got a {type(state).__name__}"
+            )
         self._check(params, x, ctx)
         (B, T, features), sizes = x.shape, self.state_sizes
         kernel = ctx.kernels.kernel(self.make_cell())
@@ -184,7 +189,11 @@ class Recurrent(Layer):
         out = h if self.return_sequences else h[:, -1]
 
         def pullback(dy: Any) -> tuple[Params, Array]:
+            if self.return_state and (not isinstance(dy, (tuple, list)) or len(dy) != 1 + len(last)):
+                raise ValueError(f"dy is {1 + len(last)} cotangents, of y and of {', '.join(last)}, None for zeros")
             dout, *dlast = dy if self.return_state else (dy,)
+            if dout is not None and dout.shape != out.shape:
+                raise ValueError(f"dy of {type(self).__name__} has the shape of y, {out.shape}; got {dout.shape}")
             dstate = {k: d for k, d in zip(last, dlast, strict=False) if d is not None}
             if dout is None or not self.return_sequences:
                 dh = np.zeros_like(h)
@@ -215,6 +224,8 @@ class Recurrent(Layer):
 
     def _check(self, params: Params, x: Array, ctx: Context) -> None:
         kind = type(self).__name__
+        if not isinstance(ctx, Context):
+            raise TypeError(f"{kind}: ctx is a Context, such as Context(mask=mask); got a {type(ctx).__name__}")
         if x.ndim != 3:
             hint = FEATURE_AXIS if x.ndim == 2 else ""
             raise ValueError(f"{kind} takes x as (batch, time, features); got shape {x.shape}{hint}")

@@ -21,8 +21,13 @@ class _Rearranging(Layer):
         raise ValueError(f"{type(self).__name__} cannot be streamed: it takes all steps of a sequence at once")
 
 
-def _reshaped(x: Array, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
-    return x.reshape(shape), lambda dy: ({}, dy.reshape(x.shape))
+def _reshaped(kind: str, x: Array, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
+    def pullback(dy: Array) -> tuple[Params, Array]:
+        if dy.shape != shape:  # as many numbers in another order would pass unseen
+            raise ValueError(f"{kind}: dy is {shape}, as y; got {dy.shape}")
+        return {}, dy.reshape(x.shape)
+
+    return x.reshape(shape), pullback
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +44,7 @@ class Flatten(_Rearranging):
         return None
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
-        return _reshaped(x, (len(x), prod(x.shape[1:])))
+        return _reshaped("Flatten", x, (len(x), prod(x.shape[1:])))
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +88,7 @@ class Reshape(_Rearranging):
         return mask if x.ndim > 2 and len(target) > 1 and target[0] == x.shape[1] else None
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
-        return _reshaped(x, (len(x), *(n for n in self._filled(x.shape) if n is not None)))
+        return _reshaped("Reshape", x, (len(x), *(n for n in self._filled(x.shape) if n is not None)))
 
 
 @dataclass(frozen=True, repr=False)

@@ -28,8 +28,8 @@ class TimeDistributed(Container):
     statistics of its own, from the rows that are real there, and moves the running ones once.
     A mask belongs to the steps: it goes on as it came, and the layer inside knows of none.
 
-    Raises TypeError for what is no layer; ValueError for one with several outputs, for a stateful one, and for x that
-    has less than three axes.
+    Raises TypeError for what is no layer; ValueError for one with several outputs, for a stateful one, for x that
+    has less than three axes, and for a layer inside that takes another number of axes than a step has.
     """
 
     layer: Any
@@ -56,6 +56,12 @@ class TimeDistributed(Container):
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         self._check(shape)
+        kind, rank = type(self.layer).__name__, self.layer.rank
+        if rank is not None and len(shape) - 1 != rank:
+            raise ValueError(
+                f"TimeDistributed gives {kind} one step at a time, (batch, ...) of {len(shape) - 1} axes here, and "
+                f"{kind} takes {rank}; got shape {shape}: what goes through the steps itself stands without a wrapper"
+            )
         sizes, out = self.parts["layer"].plan((None, *shape[2:]))
         return self.join({"layer": sizes}), (*shape[:2], *out[1:])
 
@@ -71,6 +77,8 @@ class TimeDistributed(Container):
         y, back = self.parts["layer"](inner, x.reshape(B * T, *x.shape[2:]), here)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            if dy.shape != (B, T, *y.shape[1:]):
+                raise ValueError(f"TimeDistributed: dy is {(B, T, *y.shape[1:])}, as y; got {dy.shape}")
             dparams, dx = back(dy.reshape(y.shape))
             return self.join({"layer": dparams}), dx.reshape(x.shape)
 
@@ -101,4 +109,7 @@ class TimeDistributed(Container):
 
     def _check(self, shape: Shape) -> None:
         if len(shape) < 3:
-            raise ValueError(f"TimeDistributed takes (batch, time, ...), three axes or more; got shape {shape}")
+            raise ValueError(
+                f"TimeDistributed takes (batch, time, ...), three axes or more; got shape {shape}: a recurrent layer "
+                "before it should return sequences"
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..foreign import UnderstandsKeras
 from .comparison import Comparison, array, compare
 
 __all__ = ["Averaged", "Loss", "PerRow", "PerValue"]
@@ -25,7 +26,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Averaged(ABC):
+class Averaged(metaclass=UnderstandsKeras):
     """A loss that is a mean over values; a subclass says what is compared with what, and gives values and slopes."""
 
     names: ClassVar[Sequence[str]]

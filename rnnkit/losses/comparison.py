@@ -11,6 +11,8 @@ from rnnkit_kernels.types import Array
 
 __all__ = ["Comparison", "array", "compare", "compare_rows"]
 
+_SEQUENCES = "; does the last recurrent layer return sequences where it should not?"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -87,6 +89,8 @@ def compare_rows(y: Any, target: Any, *, labels: bool, sample_weight: Any = None
         raise ValueError(f"y {y.shape} has no axis of classes: expected (batch, classes) or (batch, time, classes).")
     if labels and target.shape not in (rows, (*rows, 1)):
         hint = "; for one-hot rows take the categorical one, not the sparse one." if target.shape == y.shape else "."
+        if target.ndim < len(rows):
+            hint = _SEQUENCES
         raise ValueError(
             f"target {target.shape} does not match y {y.shape}: expected one label for each row, {rows} or "
             f"{(*rows, 1)}{hint}"
@@ -136,7 +140,11 @@ def _common(y: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:
         return y
     if target == (*y, 1):
         return target
-    hint = "; does the last recurrent layer return sequences where it should not?" if len(y) > len(target) else "."
+    hint = "."
+    if len(y) == 2 and target == y[:1]:
+        hint = f"; the last layer has {y[1]} units, and there is one number for each sample."
+    elif len(y) > max(len(target), 2):
+        hint = _SEQUENCES
     raise ValueError(
         f"target {target} does not match y {y}: expected the same shape, or one that differs by a last axis of 1{hint}"
     )

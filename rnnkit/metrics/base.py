@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from abc import abstractmethod
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..foreign import ANYTHING, UnderstandsKeras
 from ..losses import Comparison
 
 __all__ = ["Average", "Metric", "Result"]
@@ -33,7 +34,7 @@ class Metric(Protocol):
     def result(self, total: Any, count: Any) -> Result: ...
 
 
-class Average(ABC):
+class Average(metaclass=UnderstandsKeras):
     """The mean of values over all batches; with masks over the real ones.
 
     With sample weights it is the weighted mean, divided by the sum of the weights: what Keras calls a weighted metric.
@@ -42,6 +43,7 @@ class Average(ABC):
     """
 
     name: str
+    aside: ClassVar[dict[str, tuple[Any, ...]]] = {"dtype": ANYTHING}  # sums are kept in float64
 
     @abstractmethod
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:

@@ -119,7 +119,10 @@ class LogCoshError(_OfLoss):
 
 @dataclass(frozen=True)
 class RootMeanSquaredError(_Root):
-    """Root of the mean of (y - target)^2, taken once over all batches."""
+    """Root of the mean of (y - target)^2, taken once over all batches; of the real values where there is a mask.
+
+    (Keras 3.15 takes no notice of a mask here, as in its R2Score, and averages over masked steps too.)
+    """
 
     name: str = "root_mean_squared_error"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..foreign import ANYTHING, UnderstandsKeras
 from ..losses import compare
 from .base import Result
 
@@ -16,7 +17,7 @@ __all__ = ["R2Score"]
 
 
 @dataclass(frozen=True)
-class R2Score:
+class R2Score(metaclass=UnderstandsKeras):
     """R2 = 1 - sum w (t - y)^2 / sum w (t - mean t)^2 for each output, over all rows of all batches.
 
     y                  (..., D): every leading axis runs over rows, so with steps each real step is one; (B,) is (B, 1)
@@ -29,6 +30,8 @@ class R2Score:
     Raises ValueError for another aggregation.
     Source: Keras 3, `keras/src/metrics/regression_metrics.py`, `R2Score` with `num_regressors=0`.
     """
+
+    aside: ClassVar[dict[str, tuple[Any, ...]]] = {"dtype": ANYTHING}  # sums are kept in float64
 
     class_aggregation: str | None = "uniform_average"
     name: str = "r2_score"

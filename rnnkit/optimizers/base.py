@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from .. import trees
+from ..foreign import UnderstandsKeras
 from ..ranges import number, steps
 from . import clipping
 
@@ -41,7 +42,7 @@ class Updated:
 
 
 @dataclass(frozen=True)
-class Optimizer(ABC):
+class Optimizer(metaclass=UnderstandsKeras):
     """What all rules share: the order of a step, clipping, decay, accumulation.
 
     learning_rate    step size; or a schedule, any function iteration -> step size, asked with the number of calls of
@@ -173,6 +174,11 @@ def _like(params: Any, tree: Any, role: str) -> Any:
     """`tree` with every leaf in its parameter's dtype, refused where structure or shapes differ."""
 
     def checked(p: Array, leaf: Array) -> Array:
+        for what, given in (("parameter", p), (role, leaf)):
+            if not hasattr(given, "shape"):
+                raise TypeError(
+                    f"a {what} is {given!r}, expected an array: a list is a place of the tree, write np.array([...])."
+                )
         if p.shape != leaf.shape:
             raise ValueError(f"a {role} {leaf.shape} came for a parameter {p.shape}, expected the same shape.")
         return leaf.astype(p.dtype, copy=False)

@@ -14,8 +14,28 @@ __all__ = ["by_global_norm", "by_norm", "by_value"]
 
 
 def by_norm(grads: Any, longest: float) -> Any:
-    """Each array scaled down to the L2 norm `longest` where it is longer."""
-    return trees.map(lambda g: _scaled(g, longest, _square(g)), grads)
+    """Each array scaled down to the L2 norm `longest` where it is longer.
+
+    The two biases of a GRU, "b" and "b_h" in one dict, have one norm: to Keras they are one array.
+    """
+    if isinstance(grads, dict):
+        return {
+            name: by_norm(g, longest)
+            if (other := grads.get(_other_bias(name))) is None
+            else _scaled(g, longest, _square(g) + _square(other))
+            for name, g in grads.items()
+        }
+    if isinstance(grads, list | tuple):
+        parts = [by_norm(g, longest) for g in grads]
+        return parts if isinstance(grads, list) else tuple(parts)
+    return _scaled(grads, longest, _square(grads))
+
+
+def _other_bias(name: Any) -> str | None:
+    """The name of the bias beside this one: "forward.b_h" for "forward.b", and the reverse; None for other names."""
+    inside, _, last = str(name).rpartition(".")
+    other = {"b": "b_h", "b_h": "b"}.get(last)
+    return other if other is None or not inside else f"{inside}.{other}"
 
 
 def by_global_norm(grads: Any, longest: float) -> Any:
