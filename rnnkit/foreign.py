@@ -76,9 +76,7 @@ class UnderstandsKeras(ABCMeta):
         places = [name for name, p in known.items() if p.kind is not p.KEYWORD_ONLY]
         if len(args) > len(places):
             named = f" takes {', '.join(places)} by position" if places else " takes nothing by position"
-            raise TypeError(
-                f"{cls.__name__}{named}, and {len(args)} arguments were given: write the others as name=value"
-            )
+            raise TypeError(f"{cls.__name__}{named}; got {len(args)}: write the others as name=value")
         return super().__call__(*args, **kwargs)
 
     @property

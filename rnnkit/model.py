@@ -106,7 +106,7 @@ class Sequential(Stack):
                          looked at after each epoch. `mask` and `lengths` of `fit` are of x alone
         validation_split the share of x, taken from its end before shuffling, that is kept out for validation
         shuffle          a new order of the samples each epoch, from the model's seed; an iterable keeps its own
-        sample_weight    (B,), or (B, T) for outputs at each step;  class_weight: class -> weight, instead
+        sample_weight    (B,), or (B, T) for outputs at each step;  class_weight: instead, class -> weight, in training
         mask             (B, T) bool, True where a step is real;  lengths: (B,) the real steps of each row, instead
         reset            (B, T) bool, True where a row begins anew: its state is the initial one before that step
         tbptt            reads every batch in pieces of so many steps: each is one step of the optimizer, from the state

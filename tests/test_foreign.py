@@ -77,9 +77,9 @@ def test_an_unknown_argument_is_told_by_its_nearest_name():
 
 
 def test_too_many_arguments_are_told_which_go_by_position():
-    with pytest.raises(TypeError, match="Dense takes units, activation, use_bias by position, and 4"):
+    with pytest.raises(TypeError, match="Dense takes units, activation, use_bias by position; got 4"):
         Dense(1, "relu", True, "zeros")
-    with pytest.raises(TypeError, match="MSE takes nothing by position, and 1"):
+    with pytest.raises(TypeError, match="MSE takes nothing by position; got 1"):
         losses.MSE("sum")
 
 

@@ -52,7 +52,7 @@ def test_every_geometry_passes_the_gradient_check(kind, geometry):
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_pooling_over_all_steps_passes_it(kind, keepdims):
     for mask in (None, MASK, MASK & [[True], [False]]):
-        report = gradcheck(kind(keepdims), shape=(2, 9, 2), mask=mask)
+        report = gradcheck(kind(keepdims=keepdims), shape=(2, 9, 2), mask=mask)
         assert report, report
 
 
@@ -92,7 +92,7 @@ def test_all_steps_give_the_number_of_the_real_ones_and_none_give_0(kind, case):
     np.testing.assert_array_equal(kept[:, 0], y)
     assert kind().next_mask(mask, x) is None
     assert kind().plan(x.shape)[1] == y.shape
-    assert kind(True).plan(x.shape[1:])[1] == kept.shape[1:]
+    assert kind(keepdims=True).plan(x.shape[1:])[1] == kept.shape[1:]
 
 
 def test_of_equal_steps_in_a_window_the_first_takes_the_gradient():
@@ -139,7 +139,7 @@ def test_a_stream_gives_what_the_full_pass_gives(kind, geometry):
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all real", "masked"])
 def test_a_stream_over_all_steps_gives_what_the_full_pass_gives_for_the_steps_so_far(kind, keepdims, mask):
     x = np.random.default_rng(0).standard_normal((2, 9, 3))
-    layer = kind(keepdims)
+    layer = kind(keepdims=keepdims)
     stream, other = layer.stream({}, 2), layer.stream({}, 2)
     for t in range(9):
         flags = None if mask is None else mask[:, t]
@@ -183,7 +183,7 @@ def test_reach_is_what_probing_finds(kind, geometry):
 def test_over_all_steps_every_step_is_seen(kind):
     x = np.random.default_rng(0).standard_normal((1, 6, 1))
     assert kind().reach == (np.inf, 1)
-    assert seen(kind(True), {}, x, 0) == list(range(6))
+    assert seen(kind(keepdims=True), {}, x, 0) == list(range(6))
 
 
 @pytest.mark.parametrize("kind", [MaxPooling1D, AveragePooling1D, GlobalMaxPooling1D, GlobalAveragePooling1D])
@@ -233,3 +233,11 @@ def test_tuples_of_one_and_strides_left_out_are_taken_as_keras_takes_them():
 def test_what_means_nothing_is_refused_in_a_sentence(make, sentence):
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+@pytest.mark.parametrize("kind", [GlobalMaxPooling1D, GlobalAveragePooling1D])
+def test_keepdims_is_said_by_name_and_is_true_or_false(kind):
+    with pytest.raises(TypeError, match="takes nothing by position"):
+        kind("channels_last")
+    with pytest.raises(TypeError, match="keepdims is True or False; got 1"):
+        kind(keepdims=1)

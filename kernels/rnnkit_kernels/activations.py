@@ -39,8 +39,8 @@ def sigmoid(F: Any, a: Any) -> Any:
 
 
 def hard_sigmoid(F: Any, a: Any) -> Any:
-    """0 below -3, 1 above 3, a / 6 + 1/2 between (Keras 3; Keras 2 had slope 0.2)."""
-    return F.minimum(F.relu(a / 6 + 0.5), 1)
+    """0 up to -3, 1 from 3 on, a / 6 + 1/2 between; the slope is 0 at both ends (Keras 3; Keras 2 had slope 0.2)."""
+    return F.where(F.less(a, 3), F.relu(a / 6 + 0.5), 1)
 
 
 def relu(F: Any, a: Any) -> Any:

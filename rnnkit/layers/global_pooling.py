@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,14 @@ __all__ = ["GlobalAveragePooling1D", "GlobalMaxPooling1D"]
 class _GlobalPooling(Layer):
     """The base of both: shapes, masks and the stream."""
 
+    _: KW_ONLY
     keepdims: bool = False
 
     rank = 3
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.keepdims, bool):
+            raise TypeError(f"{type(self).__name__}: keepdims is True or False; got {self.keepdims!r}")
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count(type(self).__name__, shape, rank=3)

@@ -250,3 +250,11 @@ def test_every_function_of_a_step_is_tested_here() -> None:
     tested |= {"matmul", "matmul_t", "apply", "back"}
     assert {name for name in dir(Arrays) if not name.startswith("_")} == tested
     assert functions.__all__ == ["Arrays"]
+
+
+def test_a_hard_sigmoid_is_flat_at_both_of_its_ends():
+    a = np.array([-3.0, np.nextafter(-3, 0), 0.0, np.nextafter(3, 0), 3.0])
+    F = Arrays()
+    y = F.apply("hard_sigmoid", a)
+    np.testing.assert_allclose(y, [0, 0, 0.5, 1, 1], atol=1e-15)
+    np.testing.assert_allclose(F.back("hard_sigmoid", y, a, np.ones(5)), [0, 1 / 6, 1 / 6, 1 / 6, 0], rtol=1e-12)
