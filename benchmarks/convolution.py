@@ -14,7 +14,7 @@ import numpy as np
 from rnnkit_kernels.textbook import convolution
 from rnnkit_kernels.textbook.convolution import Window
 
-from .recurrent import _alternate
+from .recurrent import alternate
 
 __all__ = ["SHAPES", "Row", "measure", "report"]
 
@@ -77,12 +77,12 @@ def measure(shape: tuple[int, int, int, int, int, int], seed: int = 0) -> Row:
     # float32 sums over B*N rows: the error of each is some sqrt(B*N) roundings of the largest element
     error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
     assert error < 1e-6 * np.sqrt(B * N), f"{shape} disagrees with PyTorch: relative error {error:.1e}"
-    return Row(shape, error, *_alternate(ours, theirs))
+    return Row(shape, error, *alternate(ours, theirs))
 
 
 def report() -> None:
     """Prints the table, a row as soon as it is measured."""
-    print(f"{'convolution B,T,C,O,k,d':<26} {'error':>8} {'ms':>8} {'PyTorch':>8} {'ratio':>6}")
+    print(f"\n{'convolution B,T,C,O,k,d':<26} {'error':>8} {'ms':>8} {'PyTorch':>8} {'ratio':>6}")
     for shape in SHAPES:
         row = measure(shape)
         size = ",".join(map(str, shape))

@@ -17,7 +17,7 @@ import numpy as np
 from rnnkit_kernels import cells
 from rnnkit_kernels.backends import backend
 
-__all__ = ["CELLS", "SHAPES", "Row", "measure"]
+__all__ = ["CELLS", "SHAPES", "Row", "alternate", "measure"]
 
 CELLS = {"LSTM": cells.LSTM(), "GRU": cells.GRU(), "SimpleRNN": cells.SimpleRNN()}
 SHAPES = ((64, 100, 128, 128), (32, 24, 24, 50), (12, 24, 100, 100), (128, 20, 32, 32))
@@ -70,11 +70,11 @@ def measure(name: str, shape: tuple[int, int, int, int], seed: int = 0) -> Row:
     # float32 sums over B*T rows: the error of each is some sqrt(B*T) roundings of the largest element
     error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
     assert error < 1e-6 * np.sqrt(B * T), f"{name} {shape} disagrees with PyTorch: relative error {error:.1e}"
-    mine, other = _alternate(ours, theirs)
+    mine, other = alternate(ours, theirs)
     return Row(name, shape, kernel.origin, error, mine, other)
 
 
-def _alternate(a: Callable[[], Any], b: Callable[[], Any]) -> tuple[float, float]:
+def alternate(a: Callable[[], Any], b: Callable[[], Any]) -> tuple[float, float]:
     """Median seconds a call of each, over blocks run in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(BLOCKS):

@@ -139,7 +139,8 @@ def checked(
 ) -> Batch:
     """Everything through the border, as one batch of all samples.
 
-    x              an array, or a list of arrays of different length, padded with zeros to the longest
+    x              an array, or a list of arrays of different length, padded with zeros to the longest. What is not
+                   finite behind a mask, in x and y, comes back as 0
     y              an array, or beside such a list one of targets at each step; sample_weight and reset likewise
     sample_weight  (B,), or (B, T) for outputs at each step;  class_weight: class -> weight of its samples, instead
     mask           (B, T) bool;  lengths: (B,) how many steps of each row are real, instead;  reset: (B, T) bool
@@ -162,17 +163,17 @@ def checked(
         if mask is not None:
             raise ValueError("mask and lengths both say which steps are real: pass one of them")
         mask = to_lengths(lengths, x)
+    mask = None if mask is None else to_mask("mask", mask, x)
+    if y is not None:
+        y = to_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
     if class_weight is not None:
         if sample_weight is not None:
             raise ValueError("class_weight and sample_weight both weigh the samples: pass one of them")
         sample_weight = by_class(class_weight, y)
     sample_weight = None if sample_weight is None else to_array("sample_weight", sample_weight, form.dtype)
-    mask = None if mask is None else to_mask("mask", mask, x)
     reset = None if reset is None else to_mask("reset", reset, x)
     check_lengths(x=x, y=y, sample_weight=sample_weight, mask=mask)
     x = to_finite("x", x, mask)
-    if y is not None:
-        to_finite("y", y, mask if mask is not None and y.shape[:2] == mask.shape else None)
     if sample_weight is not None:
         to_finite("sample_weight", sample_weight)
     return Batch(x, y, sample_weight, mask, reset)

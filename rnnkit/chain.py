@@ -41,8 +41,8 @@ def through(
         else:
             x, pullback = _called(layer, weights, x, here)
         pullbacks.append(pullback)
-        reset = None if ctx.reset is None or x.ndim < 3 else layer.next_reset(ctx.reset, before)
-        ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before), reset=reset)
+        reset = None if ctx.reset is None else layer.next_reset(ctx.reset, before)
+        ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before), reset=reset if x.ndim > 2 else None)
     y = x
 
     def back(dy: Array) -> tuple[list[Params], Array]:

@@ -69,8 +69,10 @@ class NormConstraint(Constraint):
         axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if not all(-weight.ndim <= a < weight.ndim for a in axes):
             raise ValueError(f"{self} looks along an axis that a weight of shape {weight.shape} does not have.")
-        norms = np.sqrt(np.square(weight).sum(axis=axes, keepdims=True))
-        return weight * (self.wanted(norms) / (_EPSILON + norms))
+        # In float64: a float32 square overflows at 1.8e19, and what is too long would become 0 or NaN.
+        norms = np.sqrt(np.square(weight, dtype=np.float64).sum(axis=axes, keepdims=True))
+        put_back = weight * (self.wanted(norms) / (_EPSILON + norms))
+        return put_back.astype(weight.dtype, copy=False)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from .trees import leaves
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["IN_TRAINING", "IN_USE", "Witness"]
+__all__ = ["IN_PIECES", "IN_TRAINING", "IN_USE", "Witness"]
 
 
 # The end of a message: in training, and where weights are only used.
 IN_TRAINING = "The weights are as before this batch; try a smaller learning rate or clipnorm."
+IN_PIECES = "The weights are as the piece before left them; try a smaller learning rate or clipnorm."
 IN_USE = "The weights are too large, or x is."
 
 
@@ -95,19 +96,23 @@ class Witness:
                 )
 
     def _raise_earliest(self, way: str, path: str, layer: Any, fields: dict[str, Array]) -> None:
-        """Names what came first: the earliest step on the way forward, the latest on the way back."""
+        """Names what came first: the earliest step on the way forward, the latest on the way back.
+
+        The step is told as the layer's input has it, also where the layer reads that from the end.
+        """
         sign = 1 if way == "forward" else -1
         found = []
         for name, values in fields.items():
             bad = np.argwhere(~np.isfinite(values))
             if len(bad):
                 step, row, unit = map(int, bad[np.argmin(sign * bad[:, 0])])
-                found.append((sign * step, name, row, unit, values[step, row, unit]))
+                at = len(values) - 1 - step if layer.go_backwards else step
+                found.append((sign * step, name, row, unit, at, values[step, row, unit]))
         if found:
-            step, name, row, unit, value = min(found, key=lambda f: f[0])
+            _, name, row, unit, at, value = min(found, key=lambda f: f[0])
             axis = "feature" if name == "its input" else "unit"
             which = f"layer {path} {type(layer).__name__}"
             raise FloatingPointError(
                 f"{value} {self._where}, first in {which}, {name}, "
-                f"sample {row} of the batch, step {abs(step)}, {axis} {unit} ({way}). {self._advice}"
+                f"sample {row} of the batch, step {at}, {axis} {unit} ({way}). {self._advice}"
             )

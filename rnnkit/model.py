@@ -49,7 +49,6 @@ class Sequential(Stack):
         self.loss: Any = None
         self.metrics: list[Any] = []
         self.weighted_metrics: list[Any] = []
-        self.optimizer_state: Any = None
         self.stop_training = False
         self.history: History | None = None
 
@@ -67,12 +66,12 @@ class Sequential(Stack):
         `jit_compile`, `steps_per_execution`) is taken, and without effect.
         """
         refuse("compile", other, ("optimizer", "loss", "metrics", "weighted_metrics"))
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = None if loss is None else losses.get(loss)
-        self.metrics, self.weighted_metrics = (
-            [metric_of(m) for m in ([given] if isinstance(given, str) else given or ())]
+        chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss)
+        measured = [
+            [metric_of(m) for m in (given if isinstance(given, (list, tuple)) else () if given is None else [given])]
             for given in (metrics, weighted_metrics)
-        )
+        ]
+        (self.optimizer, self.loss), (self.metrics, self.weighted_metrics) = chosen, measured
         self.optimizer_state = None
 
     def fit(
@@ -114,8 +113,8 @@ class Sequential(Stack):
         verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
 
         Keras' `validation_steps`, `steps_per_epoch` and the like are refused with what to do instead.
-        Ctrl-C ends training after the step in hand: the model keeps its weights (or gets the best ones back, with an
-        `EarlyStopping` that says so), the history what was done, and `history.interrupted` is True.
+        Ctrl-C ends training, and the step in hand is left out: the model keeps its weights (or gets the best ones back,
+        with an `EarlyStopping` that says so), the history what was done, and `history.interrupted` is True.
         Raises ValueError and TypeError for data that does not fit, FloatingPointError, with the layer, gate, sample and
         step, where a number stops being finite; the weights stay as they were before.
         """
@@ -204,6 +203,12 @@ class Sequential(Stack):
         outputs = []
         for number, batch in enumerate(watched(batches.batches(None), batches.length, "predict", verbose)):
             outputs.append(use(self, batch, f"in batch {number + 1}")[0])
+        sizes = {y.shape[1:] for y in outputs}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"the batches give outputs of {' and '.join(map(str, sorted(sizes)))}, which do not go into one array: "
+                "pad the sequences to one length, or predict each batch by itself"
+            )
         return np.concatenate(outputs)
 
     @property

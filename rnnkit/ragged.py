@@ -48,7 +48,7 @@ def pad(x: Any, y: Any = None) -> tuple[Array, Any, Array]:
     Raises ValueError where samples differ in more than their length, or targets in length from their samples.
     """
     lengths = np.array([len(s) for s in x])
-    if is_ragged(y, _axes(y[0]) + 1 if isinstance(y, (list, tuple)) and len(y) else None):
+    if is_ragged(y, max(map(_axes, y)) + 1 if isinstance(y, (list, tuple)) and len(y) else None):
         y = _of_lengths("y", y, lengths)
     return _filled("x", x, int(lengths.max())), y, lengths
 
@@ -63,7 +63,9 @@ def beside(name: str, given: Any, lengths: Array) -> Any:
 
 
 def _of_lengths(name: str, given: Any, lengths: Array) -> Array:
-    for k, (n, values) in enumerate(zip(lengths, given, strict=False)):
+    if len(given) != len(lengths):
+        raise ValueError(f"x has {len(lengths)} samples and {name} {len(given)}: expected one for each")
+    for k, (n, values) in enumerate(zip(lengths, given, strict=True)):
         if len(values) != n:
             what = "a target" if name == "y" else "one"
             raise ValueError(
@@ -73,7 +75,12 @@ def _of_lengths(name: str, given: Any, lengths: Array) -> Array:
 
 
 def _filled(name: str, samples: Any, steps: int) -> Array:
-    arrays = [np.asarray(s) for s in samples]
+    try:
+        arrays = [np.asarray(s) for s in samples]
+    except ValueError:
+        raise TypeError(
+            f"{name}: a sample is a list of steps that differ in length; expected the same numbers at each step"
+        ) from None
     inner = next((a.shape[1:] for a in arrays if a.size), ())
     padded = np.zeros((len(arrays), steps, *inner), np.result_type(*(a for a in arrays if a.size)))
     for k, a in enumerate(arrays):

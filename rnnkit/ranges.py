@@ -1,14 +1,15 @@
-"""Numbers that options take: read as plain Python numbers, or refused with the range that was expected."""
+"""Numbers and flags that options take: read as plain Python values, or refused with what was expected."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-__all__ = ["number", "steps"]
+__all__ = ["check_flags", "flag", "number", "steps"]
 
 
 def number(name: str, given: Any, low: float = 0.0, high: float = math.inf, ends: str = "[)") -> float:
@@ -35,3 +36,17 @@ def steps(name: str, given: Any, least: int) -> int:
     if value < least or not value.is_integer():
         raise ValueError(f"{name} is {given}, expected a whole number of steps from {least} up.")
     return int(value)
+
+
+def flag(name: str, given: Any) -> bool:
+    """`given` as a bool. Raises TypeError for anything else: "no" and 0.1 would both be taken for True."""
+    if not isinstance(given, bool | np.bool_):
+        raise TypeError(f"{name} is {given!r}, expected True or False.")
+    return bool(given)
+
+
+def check_flags(options: Any) -> None:
+    """Reads every field of a dataclass that is True or False by default as a flag; for its `__post_init__`."""
+    for entry in fields(options):
+        if isinstance(entry.default, bool):
+            object.__setattr__(options, entry.name, flag(entry.name, getattr(options, entry.name)))

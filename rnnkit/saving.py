@@ -83,6 +83,8 @@ def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: It
         shape = tuple(config["shape"])
         if not all(n is None or (isinstance(n, int) and n > 0) for n in shape):
             raise ValueError(f"its input shape is {shape}")
+        if not config["steps_fixed"] and stack and stack[0].input_shape is not None:
+            raise ValueError(f"its first layer says input_shape={stack[0].input_shape}, and that the shape is free")
         model = Sequential(dtype=config["dtype"], seed=config["seed"])
         _compare(stack, shape, sizes, {"float32": "F32", "float64": "F64"}[config["dtype"]])
         if config["steps_fixed"]:
@@ -97,7 +99,7 @@ def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: It
                 [read(entry, custom, "metric") for entry in compiled["metrics"]],
                 [read(entry, custom, "metric") for entry in compiled["weighted_metrics"]],
             )
-    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a model: its configuration is broken ({error})") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as a model: {error}") from None

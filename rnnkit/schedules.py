@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from .foreign import UnderstandsKeras
-from .ranges import number, steps
+from .ranges import check_flags, number, steps
 
 __all__ = ["ALL", "Constant", "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule"]
 __all__ += ["OneCycle", "PiecewiseConstantDecay", "PolynomialDecay"]
@@ -29,18 +29,19 @@ class LearningRateSchedule(metaclass=UnderstandsKeras):
     """What the schedules share: the refusal of numbers out of range, when one is made.
 
     Rates, decays and powers are numbers from 0 up; decay_steps and total_steps whole numbers from 1 up.
-    Raises ValueError for a number out of range, TypeError for what is no number.
+    Raises ValueError for a number out of range, TypeError for what is no number or no flag.
     """
 
     # Ranges of options that are not [0, inf): lower limit, upper limit, which of them are allowed.
     limits: ClassVar[dict[str, tuple[float, float, str]]] = {}
 
     def __post_init__(self) -> None:
-        for name in (entry.name for entry in fields(self)):
-            given = getattr(self, name)
+        check_flags(self)
+        for entry in fields(self):
+            name, given = entry.name, getattr(self, entry.name)
             if name.endswith("_steps"):
                 given = steps(name, given, least=0 if name == "warmup_steps" else 1)
-            elif given is not None and not isinstance(given, bool) and name not in ("boundaries", "values"):
+            elif not (given is entry.default or isinstance(entry.default, bool) or name in ("boundaries", "values")):
                 given = number(name, given, *self.limits.get(name, ()))
             object.__setattr__(self, name, given)
 

@@ -26,6 +26,13 @@ _TABLES: dict[str, dict[str, Any]] = {
     "constraint": constraints.ALL,
 }
 _KIND = {kind: name for name, table in _TABLES.items() for kind in table.values()}  # a class -> the table it stands in
+# What rnnkit's own classes take in a field, by the last word of its name. "activation" stands in no table: a file has
+# one by its name, or as an object of `custom`.
+_FIELDS = {
+    **dict.fromkeys(("layer", "layers"), "layer"),
+    **{kind: kind for kind in ("cell", "regularizer", "constraint", "initializer", "activation")},
+    "rate": "schedule",
+}
 
 
 def spell(value: Any) -> Any:
@@ -64,12 +71,14 @@ def read(entry: Any, custom: Iterable[Any], kind: str | None = None) -> Any:
 
 def _read(entry: Any, custom: dict[str, Any], kind: str | None = None) -> Any:
     if isinstance(entry, list):
-        return tuple(_read(e, custom) for e in entry)
+        return tuple(_read(e, custom, kind) for e in entry)
     if not isinstance(entry, dict):
         return entry
     name = entry["custom"] if "custom" in entry else entry["class"]
     own = "custom" in entry or entry["kind"] == "custom"
-    known = custom if own else _TABLES[kind or entry["kind"]]
+    if not own and kind not in (None, entry["kind"]):
+        raise ValueError(f"it has {name!r}, one of the kind {entry['kind']!r}, where one of the kind {kind!r} belongs")
+    known = custom if own else _TABLES[entry["kind"]]
     if name not in known:
         raise ValueError(
             f"it was made with {name!r}, which is not part of rnnkit; pass it as load(path, custom=[{name}])"
@@ -80,7 +89,13 @@ def _read(entry: Any, custom: dict[str, Any], kind: str | None = None) -> Any:
         if kind == "metric":
             return known[name]()
         raise ValueError(f"it was made with an object of {name}; pass one, as load(path, custom=[{name}()])")
-    return known[name](**{k: _read(v, custom) for k, v in entry.items() if k not in ("class", "kind")})
+    given = {k: v for k, v in entry.items() if k not in ("class", "kind")}
+    return known[name](**{k: _read(v, custom, None if own else _kind_of(k)) for k, v in given.items()})
+
+
+def _kind_of(field: str) -> str | None:
+    """The kind of object that a field of rnnkit's own classes takes, where its name tells."""
+    return _FIELDS.get(field.rpartition("_")[2])
 
 
 def _name(value: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
+from . import trees
 from .batches import Form, checked
 from .border import to_mask
 from .chain import Back, through
@@ -42,6 +44,7 @@ class Stack:
         self.shapes: list[Shape] = []  # of the input, then of each layer's output; empty until built
         self._sample_shape: Shape | None = None
         self.states: dict[int, State] = {}
+        self.optimizer_state: Any = None
         if isinstance(layers, Layer):
             raise TypeError(f"Sequential takes a list of layers; got the layer {layers!r}: write it in brackets")
         for layer in layers:
@@ -70,20 +73,17 @@ class Stack:
                 f"{type(layer).__name__}({layer.several_outputs}) has several outputs and Sequential hands on one; "
                 "use the layer by itself"
             )
+        sample = self._sample_shape
         if first and layer.input_shape is not None:
-            self._sample_shape = Input(layer.input_shape).shape
+            sample = Input(layer.input_shape).shape
+        if sample is not None:
+            with self._all_or_nothing():
+                self.shapes = self.shapes or [(None, *sample)]
+                self._init(layer, self.shapes[-1])
+        self._sample_shape = sample
         self.layers.append(layer)
         self.states.clear()
-        if self._sample_shape is None:
-            return
-        before, stream = list(self.shapes), self._weight_rng.bit_generator.state
-        try:
-            self.shapes = self.shapes or [(None, *self._sample_shape)]
-            self._init(layer, self.shapes[-1])
-        except Exception:
-            self.layers.pop()
-            self.shapes, self._weight_rng.bit_generator.state = before, stream
-            raise
+        self.optimizer_state = None  # it was that of fewer weights
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Draws the parameters for inputs of that shape, the batch first: (None, 24, 1), or (B, T, F) as x has it.
@@ -107,14 +107,19 @@ class Stack:
             return
         if not self.layers:
             raise ValueError("a model needs at least one layer")
-        stream = self._weight_rng.bit_generator.state
-        self.shapes = [(None, *shape[1:])]
-        try:
+        with self._all_or_nothing():
+            self.shapes = [(None, *shape[1:])]
             for layer in self.layers:
                 self._init(layer, self.shapes[-1])
-        except Exception:  # as if it had not been tried: the next attempt draws the same numbers
-            self.shapes, self.params = [], []
-            self._weight_rng.bit_generator.state = stream
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Building that fails, or is interrupted, was not tried: the next attempt draws the same numbers."""
+        shapes, params, stream = list(self.shapes), list(self.params), self._weight_rng.bit_generator.state
+        try:
+            yield
+        except BaseException:
+            self.shapes, self.params, self._weight_rng.bit_generator.state = shapes, params, stream
             raise
 
     def _init(self, layer: Layer, shape: Shape) -> None:
@@ -150,7 +155,8 @@ class Stack:
         first = self.layers[0] if self.layers else None
         if first is not None and first.takes_indices:  # of any rank; in a list, samples are rows of indices
             return Form(np.dtype(np.int64), self.dtype, first.rank or 2)
-        return Form(self.dtype, self.dtype, None if first is None else first.rank)
+        known = self.input_shape if self.built else None if self._sample_shape is None else (None, *self._sample_shape)
+        return Form(self.dtype, self.dtype, len(known) if known else None if first is None else first.rank)
 
     def run(self, x: Array, ctx: Context, carried: dict[int, State] | None = None) -> tuple[Array, Array | None, Back]:
         """One pass of arrays of the model's dtypes: the output, the mask that holds for it, and the way back.
@@ -158,8 +164,11 @@ class Stack:
         carried  the states from which recurrent layers go on, by place, and where they leave their last ones. Without
                  it, stateful layers do so with `states`, and all others begin anew.
         """
-        states = self.states if carried is None else carried
-        return through(self.layers, self.params, x, ctx, states, all_go_on=carried is not None)
+        states = dict(self.states) if carried is None else carried
+        passed = through(self.layers, self.params, x, ctx, states, all_go_on=carried is not None)
+        if carried is None:
+            self.states = states
+        return passed
 
     def learned(self, tree: Any) -> Any:
         """The part of a tree nested like `params` that training moves."""
@@ -202,8 +211,13 @@ class Stack:
         return y, pullback
 
     def get_weights(self, tree: Any = None) -> list[Array]:
-        """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise."""
+        """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise.
+
+        Raises ValueError for an unbuilt model, and, naming the place, for a tree that is nested in another way.
+        """
         self.check_built("get_weights")
+        if tree is not None:
+            trees.same_structure(self.params, tree)
         return [a for arrays in listed(self.layers, self.params if tree is None else tree) for a in arrays]
 
     def set_weights(self, weights: Sequence[Any]) -> None:

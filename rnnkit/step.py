@@ -13,9 +13,10 @@ from rnnkit_kernels.types import Array
 
 from .batches import Batch
 from .context import Context
-from .diagnosis import IN_TRAINING, IN_USE, Witness
+from .diagnosis import IN_PIECES, IN_TRAINING, IN_USE, Witness
+from .layers.base import Params
 from .layers.recurrent import State
-from .truncation import pieces
+from .truncation import pieces, run_on
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -39,28 +40,23 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
     carried  states to go on from, and where the last ones are left; without it only stateful layers have any
     """
     model.accept(batch.x.shape)
-    witness = Witness(model, where, IN_TRAINING)
-    recorded: dict[str, Array] = {}
-    ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch, batch.reset, recorded.__setitem__)
-    # What overflows is told by the witness, in a sentence, instead of NumPy's warnings.
-    with states_kept(model, unless_done=True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    witness, recorded, ctx = _watched(model, batch, where, IN_TRAINING if carried is None else IN_PIECES)
+    with states_kept(model, unless_done=True), _told_by_the_witness():
         y, mask, pullback = model.run(batch.x, ctx, carried)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
         witness.check_forward(value, y)
-        grads, _ = pullback(dy)
         penalty, slopes = model.penalty()
+        if carried is not None and mask is not None and not mask.any():
+            return Outcome(value + penalty, y, mask)  # a piece behind the end of every row: nothing to learn from
+        grads, _ = pullback(dy)
         grads = [g | {name: g[name] + slope for name, slope in s.items()} for g, s in zip(grads, slopes, strict=True)]
         witness.check_backward(grads)
         witness.check_recorded(recorded)
         learned = model.learned(model.params)
-        if model.optimizer_state is None:
-            model.optimizer_state = model.optimizer.init(learned)
-        moved, state = model.optimizer.step(learned, model.learned(grads), model.optimizer_state)
-    params = [p | layer.constrained(m) for layer, p, m in zip(model.layers, model.params, moved, strict=True)]
-    for name, new in recorded.items():
-        place, _, weight = name.partition(".")
-        params[int(place)][weight] = new
-    model.params, model.optimizer_state = params, state
+        state = model.optimizer.init(learned) if model.optimizer_state is None else model.optimizer_state
+        moved, state = model.optimizer.step(learned, model.learned(grads), state)
+        params = [p | layer.constrained(m) for layer, p, m in zip(model.layers, model.params, moved, strict=True)]
+    model.params, model.optimizer_state = _with_recorded(params, recorded), state
     return Outcome(value + penalty, y, mask)
 
 
@@ -71,9 +67,9 @@ def use(model: Sequential, batch: Batch, where: str) -> tuple[Array, Array | Non
     """
     model.accept(batch.x.shape)
     witness = Witness(model, where, IN_USE)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with states_kept(model, unless_done=True), _told_by_the_witness():
         y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask, None, witness.watch, batch.reset))
-    witness.check_output(y)
+        witness.check_output(y)
     return y, mask
 
 
@@ -81,28 +77,60 @@ def truncated_steps(model: Sequential, batch: Batch, where: str, length: int) ->
     """A batch in pieces of `length` steps, each one step of the optimizer from the state the piece before ended in.
 
     No gradient passes from piece to piece (Williams & Peng 1990, BPTT(h; h')). Where targets stand at the end alone,
-    the pieces before the last only carry the state on. Returns the pieces' outcomes as one.
+    the pieces before the last only carry the state on, and running statistics. One without a real step moves nothing. A
+    piece that fails leaves the weights
+    as the piece before it left them. Returns the pieces' outcomes as one, in which every real step counts the same.
     """
     model.accept(batch.x.shape)
     stateful = {k for k, layer in enumerate(model.layers) if getattr(layer, "stateful", False)}
     carried = {k: state for k, state in model.states.items() if k in stateful}
-    found: list[tuple[Outcome, float]] = []
-    for number, (piece, share) in enumerate(pieces(model, batch, length)):
+    found: list[Outcome] = []
+    for number, piece in enumerate(pieces(model, batch, length)):
+        here = f"{where}, piece {number + 1}"
         if piece.y is not None:
-            found.append((step(model, piece, f"{where}, piece {number + 1}", carried), share))
-            continue
-        ctx = Context(model.backend, piece.mask, model.dropout_rng, None, piece.reset)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the last piece tells
-            model.run(piece.x, ctx, carried)
+            found.append(step(model, piece, here, carried))
+        else:
+            _carry_on(model, piece, here, carried)
     model.states = {k: state for k, state in carried.items() if k in stateful}
     if len(found) == 1:
-        return found[0][0]
-    masks = [outcome.mask for outcome, _ in found if outcome.mask is not None]
+        return found[0]
+    masks = [outcome.mask for outcome in found if outcome.mask is not None]
+    counts = [mask.sum() for mask in masks] if any(map(np.any, masks)) else [outcome.y.shape[1] for outcome in found]
     return Outcome(
-        sum(outcome.value * share for outcome, share in found),
-        np.concatenate([outcome.y for outcome, _ in found], axis=1),
+        float(np.average([outcome.value for outcome in found], weights=counts)),
+        np.concatenate([outcome.y for outcome in found], axis=1),
         np.concatenate(masks, axis=1) if masks else None,
     )
+
+
+def _carry_on(model: Sequential, piece: Batch, where: str, carried: dict[int, State]) -> None:
+    """A piece without targets: states and running statistics go on, as in every pass of training."""
+    witness, recorded, ctx = _watched(model, piece, where, IN_PIECES)
+    with _told_by_the_witness():
+        witness.check_output(run_on(model, piece.x, ctx, carried))
+    witness.check_recorded(recorded)
+    model.params = _with_recorded(model.params, recorded)
+
+
+def _watched(model: Sequential, batch: Batch, where: str, advice: str) -> tuple[Witness, dict[str, Array], Context]:
+    """The circumstances of a pass in training, who looks on, and where layers leave their running statistics."""
+    witness, recorded = Witness(model, where, advice), dict[str, Array]()
+    ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch, batch.reset, recorded.__setitem__)
+    return witness, recorded, ctx
+
+
+def _told_by_the_witness() -> np.errstate:
+    """What overflows is told in a sentence, instead of by NumPy's warnings."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+def _with_recorded(params: list[Params], recorded: dict[str, Array]) -> list[Params]:
+    """Parameters with the running statistics, named "place.weight", that a pass has left."""
+    fresh = [dict(p) for p in params]
+    for name, new in recorded.items():
+        place, _, weight = name.partition(".")
+        fresh[int(place)][weight] = new
+    return fresh
 
 
 @contextmanager

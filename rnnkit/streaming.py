@@ -10,6 +10,7 @@ from rnnkit_kernels.types import Array
 
 from .border import to_array, to_finite, whole
 from .context import Context
+from .diagnosis import IN_USE
 from .layers.streams import LayerStream, StepByStep
 
 if TYPE_CHECKING:
@@ -57,18 +58,22 @@ class Stream:
         mask     (batch_size,) bool, False where a row has nothing at this step: its states are held
         returns  (batch_size, ...), or None where no output step is complete yet: before the first window of a
                  convolution is full, and between the steps of a stride
-        raises   ValueError and TypeError for other shapes, dtypes and numbers that are not finite
+        raises   ValueError and TypeError for other shapes, dtypes and numbers that are not finite; FloatingPointError,
+                 naming the layer, where what comes out is not finite: the state may then be spoiled, see `reset`
         """
         flags = None if mask is None else self._flags(mask)
         array = to_array("x", x, self._form.x)
         if array.shape != self._shape:
             raise ValueError(f"a step is {self._shape}, one row for each sequence; got {array.shape}")
         array = to_finite("x", array, flags)
-        for layer in self._layers:
-            found = layer.step(array, flags)
+        for k, layer in enumerate(self._layers):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # told below, in a sentence
+                found = layer.step(array, flags)
             if found is None:
                 return None
             array, flags = found
+            if not np.isfinite(array).all():
+                raise FloatingPointError(f"the output of layer {k} is not finite at this step. {IN_USE}")
         return array
 
     def _flags(self, mask: Any) -> Array:
@@ -93,6 +98,8 @@ class Stream:
     @state.setter
     def state(self, state: Any) -> None:
         now = self.state
+        if not isinstance(state, (list, tuple)) or not all(isinstance(part, dict) for part in state):
+            raise TypeError(f"the state of a stream is a list with a dict of arrays for each layer; got {state!r:.60}")
         given = [{name: np.asarray(a) for name, a in part.items()} for part in state]
         if len(given) != len(now) or not all(map(_alike, given, now)):
             raise ValueError(

@@ -26,6 +26,8 @@ __all__ = ["Results", "evaluate", "fit", "train_on_batch", "watchers"]
 def train_on_batch(model: Sequential, x: Any, y: Any, **beside: Any) -> dict[str, float]:
     """See `Sequential.train_on_batch`."""
     model.check_compiled()
+    if y is None:
+        raise ValueError("y is missing: pass targets beside the array x")
     sums = Sums(model)
     batch = checked(model.form, x, y, **beside)
     done = step(model, batch, "in this batch")
@@ -77,11 +79,13 @@ def fit(
 ) -> History:
     """See `Sequential.fit`."""
     model.check_compiled()
-    train, held_out = _sources(model, data, *validation)
-    history = model.history = History()
-    watching: list[Callback] = [*callbacks, ProgressBar(verbose)]
-    logs: dict[str, float] = {}
     first, last = (whole(name, n, least=0) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))
+    if tbptt is not None:
+        whole("tbptt", tbptt, least=1)
+    train, held_out = _sources(model, data, *validation)
+    watching: list[Callback] = [*callbacks, ProgressBar(verbose)]
+    history = model.history = History()
+    logs: dict[str, float] = {}
     model.stop_training = False
     for callback in watching:
         callback.set_model(model)

@@ -417,15 +417,13 @@ def test_a_rate_that_is_a_schedule_already_is_not_overwritten(callback):
     [
         (EarlyStopping, {"patience": -1}, "patience is a whole number from 0 up, got -1"),
         (EarlyStopping, {"start_from_epoch": 1.5}, "start_from_epoch is a whole number from 0 up, got 1.5"),
-        (EarlyStopping, {"min_delta": float("nan")}, "min_delta is a finite number, got nan"),
+        (EarlyStopping, {"min_delta": float("nan")}, "min_delta is nan, expected a number in"),
         (EarlyStopping, {"verbose": 7}, "verbose is"),
-        (
-            ReduceLROnPlateau,
-            {"factor": 1.0},
-            r"factor is what the learning rate is multiplied by, in \[0, 1\); got 1.0",
-        ),
-        (ReduceLROnPlateau, {"factor": -0.1}, "factor is what"),
-        (ReduceLROnPlateau, {"min_lr": -1.0}, "min_lr is a learning rate from 0 up, got -1.0"),
+        (EarlyStopping, {"baseline": float("nan")}, "baseline is nan, expected a number in"),
+        (ModelCheckpoint, {"filepath": "a", "initial_value_threshold": float("nan")}, "initial_value_threshold is nan"),
+        (ReduceLROnPlateau, {"factor": 1.0}, r"factor is 1.0, expected a number in \[0, 1\)"),
+        (ReduceLROnPlateau, {"factor": -0.1}, "factor is -0.1, expected a number"),
+        (ReduceLROnPlateau, {"min_lr": -1.0}, r"min_lr is -1.0, expected a number in \[0, inf\)"),
         (ReduceLROnPlateau, {"cooldown": -1}, "cooldown is a whole number from 0 up"),
         (ReduceLROnPlateau, {"patience": "3"}, "patience is a whole number from 0 up"),
     ],
@@ -433,6 +431,55 @@ def test_a_rate_that_is_a_schedule_already_is_not_overwritten(callback):
 def test_options_out_of_range_are_refused(kind, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         kind(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sentence"),
+    [
+        (EarlyStopping, {"monitor": 5}, "monitor is a name of the logs, such as 'val_loss'; got 5"),
+        (EarlyStopping, {"restore_best_weights": "no"}, "restore_best_weights is 'no', expected True or False"),
+        (EarlyStopping, {"min_delta": "0.1"}, "min_delta is '0.1', expected a number"),
+        (EarlyStopping, {"baseline": "low"}, "baseline is 'low', expected a number"),
+        (ReduceLROnPlateau, {"factor": "half"}, "factor is 'half', expected a number"),
+        (ReduceLROnPlateau, {"min_lr": None}, "min_lr is None, expected a number"),
+        (ModelCheckpoint, {"filepath": b"a"}, "filepath is a str or a Path, got b'a'"),
+        (ModelCheckpoint, {"filepath": "a", "save_best_only": "loss"}, "save_best_only is 'loss', expected True or"),
+        (CSVLogger, {"filename": "a", "append": "w"}, "append is 'w', expected True or False"),
+    ],
+)
+def test_options_of_another_type_are_refused(kind, options, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        kind(**options)
+
+
+def test_any_number_is_better_than_a_first_nan():
+    stop = EarlyStopping("loss", patience=2)
+    stop.set_model(SimpleNamespace(stop_training=False))
+    nan = float("nan")
+    for epoch, (value, best) in enumerate([(nan, nan), (nan, nan), (5.0, 5.0), (nan, 5.0), (4.0, 4.0)]):
+        stop.on_epoch_end(epoch, {"loss": value})
+        assert stop.best == best or (np.isnan(stop.best) and np.isnan(best))
+    assert stop.best_epoch == 4
+    assert not stop.model.stop_training
+    stop.on_train_begin()
+    for epoch in range(3):
+        assert not stop.model.stop_training
+        stop.on_epoch_end(epoch, {"loss": nan})  # the first is the best there is, two more are no improvement
+    assert stop.model.stop_training
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("{epoch:999999999d}", "is wider than 99 characters"),
+        ("{loss:.999999999f}", "is wider than 99 characters"),
+        ("{epoch:c}", "characters that no name of a file should have"),
+        ("{epoch:\0>5}", "characters that no name of a file should have"),
+    ],
+)
+def test_a_field_that_no_name_of_a_file_can_hold_is_refused(name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ModelCheckpoint(name)
 
 
 # Tables

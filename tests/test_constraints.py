@@ -146,3 +146,17 @@ def test_numbers_out_of_range_are_refused():
         MinMaxNorm(2, 1)
     with pytest.raises(TypeError, match="max_value is 'two', expected a number"):
         MaxNorm("two")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("length", [1e-30, 1e19, 1e25, 1e38])
+def test_a_vector_of_any_length_float32_can_hold_is_put_back(length, dtype):
+    w = np.array([[0.6, 0], [0.8, 0]], dtype) * dtype(length)
+    with np.errstate(over="raise", invalid="raise"):
+        short, unit, half = MaxNorm(2.0)(w), UnitNorm()(w), MinMaxNorm(0.5, 1.0, rate=0.5)(w)
+    assert short.dtype == unit.dtype == half.dtype == dtype
+    if length > 1:
+        np.testing.assert_allclose(short[:, 0], [1.2, 1.6], rtol=1e-6)
+        np.testing.assert_allclose(unit[:, 0], [0.6, 0.8], rtol=1e-6)
+        np.testing.assert_allclose(half[:, 0], np.array([0.3, 0.4]) * (1 + length), rtol=1e-6)
+    assert not short[:, 1].any()

@@ -247,3 +247,12 @@ def test_a_stream_refuses_what_it_cannot_do():
         Conv1D(2, 3).stream(params, 2).step(np.zeros((2, 1, 2)), None)
     with pytest.raises(ValueError, match=r"a step of Conv1D is \(2, 2\); got \(2, 3\)"):
         Conv1D(2, 3).stream(params, 2).step(np.zeros((2, 3)), None)
+
+
+def test_a_stream_refuses_a_state_of_other_shapes():
+    layer = Conv1D(3, 2, dilation_rate=2)
+    params, _ = layer.init(np.random.default_rng(0), (None, None, 2), "float64")
+    stream, other = layer.stream(params, 2), layer.stream(params, 5)
+    for state in ({}, other.state, {k: v for k, v in stream.state.items() if k != "ring"}):
+        with pytest.raises(ValueError, match=r"of Conv1D is \{'seen': \(\), 'real': \(2, 3\), 'ring': \(2, 3, 2\)\}"):
+            stream.state = state

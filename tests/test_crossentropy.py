@@ -217,5 +217,20 @@ def test_a_weight_belongs_to_a_row_and_not_to_a_class(kind, shape):
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, np.nan])
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_smoothing_is_a_share(kind, smoothing):
-    with pytest.raises(ValueError, match="label_smoothing is a share from 0 to 1"):
+    with pytest.raises(ValueError, match=r"label_smoothing is .*, expected a number in \[0, 1\]"):
         kind(label_smoothing=smoothing)
+
+
+def test_labels_are_compared_as_they_are_whatever_the_dtype_of_y():
+    label = 2**24 + 1  # float32 has its even neighbours alone
+    loss = SparseCategoricalCrossentropy(True, ignore_class=label)
+    y = np.zeros((2, 3), np.float32)
+    value, gradient = loss(y, np.array([label, 1]))
+    assert value == pytest.approx(np.log(3), rel=1e-7)
+    assert not gradient[0].any()
+    assert gradient.dtype == np.float32
+    for near in (label - 1, label + 1):
+        with pytest.raises(ValueError, match=f"target has {float(near)} at .*, which is no class"):
+            loss(y, np.array([near, 1]))
+    half = np.zeros((1, 4100), np.float16)  # float16 knows 4096 and 4100, and nothing between
+    assert np.argmin(SparseCategoricalCrossentropy(True)(half, np.array([4099]))[1]) == 4099

@@ -175,10 +175,13 @@ def test_a_shape_that_is_no_matrix_is_refused(initializer, shape):
     ("make", "sentence"),
     [
         (lambda: RandomUniform(1.0, 0.0), "minval is 1.0 and maxval 0.0, expected"),
-        (lambda: RandomUniform(0.0, math.nan), "expected finite numbers"),
-        (lambda: RandomNormal(stddev=-1.0), "stddev -1.0, expected"),
+        (lambda: RandomUniform(0.0, math.nan), "maxval is nan, expected a number in"),
+        (lambda: RandomNormal(stddev=-1.0), r"stddev is -1.0, expected a number in \[0, inf\)"),
         (lambda: TruncatedNormal(mean=math.inf), "mean is inf"),
-        (lambda: VarianceScaling(0.0), "scale is 0.0, expected a positive finite number"),
+        (lambda: VarianceScaling(0.0), r"scale is 0.0, expected a number in \(0, inf\)"),
+        (lambda: Constant(math.nan), "value is nan, expected a number in"),
+        (lambda: Orthogonal(gain=math.inf), "gain is inf, expected a number in"),
+        (lambda: GlorotUniform(seed=-1), "seed is a whole number from 0 up, got -1"),
         (lambda: VarianceScaling(1.0, "fan_im"), "unknown mode 'fan_im'; did you mean 'fan_in'"),
         (lambda: VarianceScaling(distribution="uniformly"), "unknown distribution 'uniformly'; did you mean 'uniform'"),
     ],
@@ -209,3 +212,29 @@ def test_what_is_no_initializer_is_refused():
     for wrong in (1.0, int):
         with pytest.raises(TypeError, match="is no initializer: expected a name"):
             initializers.get(wrong)
+
+
+@pytest.mark.parametrize("name", sorted(set(initializers.ALL) - {"orthogonal", "identity"}))
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,)])
+def test_any_shape_gives_an_array_that_can_be_written_to(name, shape):
+    made = initializers.get(name)(np.random.default_rng(0), shape, "float32")
+    assert isinstance(made, np.ndarray)
+    assert (made.shape, made.dtype) == (shape, np.float32)
+    assert made.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda wrong: Constant(wrong),
+        lambda wrong: Identity(wrong),
+        lambda wrong: Orthogonal(wrong),
+        lambda wrong: RandomNormal(wrong),
+        lambda wrong: RandomUniform(0.0, wrong),
+        lambda wrong: VarianceScaling(wrong),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["1", None, True])
+def test_what_is_no_number_is_refused(make, wrong):
+    with pytest.raises(TypeError, match=f"is {wrong!r}, expected a number"):
+        make(wrong)

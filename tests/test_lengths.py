@@ -15,6 +15,7 @@ from rnnkit.layers import (
     Bidirectional,
     Conv1D,
     Dense,
+    Input,
     MaxPooling1D,
     Residual,
     SimpleRNN,
@@ -281,3 +282,41 @@ def test_a_layer_that_looks_across_the_places_where_rows_begin_anew_is_refused()
         model = Sequential([layer, LSTM(2)], seed=0)
         with pytest.raises(ValueError, match="looks across the steps where a row begins anew"):
             model.predict(np.zeros((2, 4, 2)), reset=reset)
+
+
+@pytest.mark.parametrize(
+    "first", [Dense(3), TimeDistributed(Dense(2)), Residual([SimpleRNN(2, return_sequences=True)])]
+)
+def test_a_list_of_samples_is_known_by_the_shape_the_model_was_built_for(first):
+    rng = np.random.default_rng(0)
+    x = [rng.standard_normal((n, 2)) for n in (2, 5)]
+    model = Sequential([Input((None, 2)), first, GRU(3)], dtype="float64", seed=1)
+    alone = np.concatenate([model.predict(sample[None]) for sample in x])
+    np.testing.assert_allclose(model.predict(x), alone, rtol=1e-12)
+
+
+def test_an_empty_sample_may_come_first():
+    batch = checked(Form(np.dtype(np.int64), np.dtype(float), 2), [[], [1, 2]], [[], [[0.5], [0.25]]])
+    np.testing.assert_array_equal(batch.mask, [[False, False], [True, True]])
+    np.testing.assert_array_equal(batch.y, [[[0], [0]], [[0.5], [0.25]]])
+
+
+def test_lists_that_do_not_go_together_are_refused_in_a_sentence():
+    x = [np.ones((2, 1)), np.ones((3, 1))]
+    with pytest.raises(ValueError, match="x has 2 samples and y 3: expected one for each"):
+        checked(FORM, x, [*x, np.ones((9, 1))])
+    with pytest.raises(TypeError, match="a sample is a list of steps that differ in length"):
+        checked(FORM, [[[1, 2], [3]], [[1, 2]]])
+
+
+def test_behind_a_mask_targets_may_be_anything_also_with_weights_of_classes():
+    x, y = np.ones((2, 3, 1)), np.array([[[0.0], [1], [np.nan]], [[1], [np.inf], [np.nan]]])
+    mask = np.isfinite(y[..., 0])
+    batch = checked(FORM, x, y, mask=mask, class_weight={0: 2.0, 1: 3.0})
+    assert np.isfinite(batch.y).all()
+    np.testing.assert_array_equal(batch.sample_weight[mask], [2, 3, 3])
+
+
+def test_new_beginnings_may_be_a_list_of_the_same_lengths():
+    batch = checked(FORM, [np.ones((2, 1)), np.ones((3, 1))], reset=[[False, True], [True, False, True]])
+    np.testing.assert_array_equal(batch.reset, [[False, True, False], [True, False, True]])

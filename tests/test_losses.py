@@ -283,7 +283,7 @@ def test_several_quantiles_each_have_an_output_and_one_target():
 
 @pytest.mark.parametrize("quantile", [0, 1, -0.5, np.nan, (), (0.1, 1.5)])
 def test_what_is_no_quantile_is_refused(quantile):
-    with pytest.raises(ValueError, match="expected a number between 0 and 1"):
+    with pytest.raises(ValueError, match=r"expected a number (in \(0, 1\)|between 0 and 1)"):
         Quantile(quantile)
 
 
@@ -348,7 +348,7 @@ def test_wrong_dtypes_are_refused_with_what_to_do():
 
 @pytest.mark.parametrize("delta", [0, -1.0, np.nan, np.inf])
 def test_huber_refuses_a_delta_that_is_no_distance(delta):
-    with pytest.raises(ValueError, match="expected a positive finite distance"):
+    with pytest.raises(ValueError, match=r"delta is .*, expected a number in \(0, inf\)"):
         Huber(delta)
 
 
@@ -400,3 +400,36 @@ def test_a_loss_is_a_frozen_value(loss):
     assert type(loss)(**dataclasses.asdict(loss)) == loss
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.delta = 2.0
+
+
+def test_small_errors_are_not_lost_in_float32():
+    # log(cosh(e)) = e^2 / 2 - e^4 / 12 + ...; the sum rounds at eps e, a relative error of 2 eps / e.
+    e = np.float32(2) ** -np.arange(3, 11, dtype=np.float32)
+    value, slope = LogCosh().terms(e, np.zeros_like(e))
+    exact = np.log(np.cosh(e.astype(np.float64)))
+    assert (np.abs(value / exact - 1) <= 4 * np.finfo(np.float32).eps / e).all()
+    assert value.dtype == slope.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sentence"),
+    [
+        (BinaryCrossentropy, {"from_logits": 0.1}, "from_logits is 0.1, expected True or False"),
+        (SparseCategoricalCrossentropy, {"from_logits": -1}, "from_logits is -1, expected True or False"),
+        (CategoricalCrossentropy, {"label_smoothing": "0.1"}, "label_smoothing is '0.1', expected a number"),
+        (SparseCategoricalCrossentropy, {"ignore_class": 1.5}, "ignore_class is 1.5, expected a whole number"),
+        (SparseCategoricalCrossentropy, {"ignore_class": True}, "ignore_class is True, expected a whole number"),
+        (Huber, {"delta": "1"}, "delta is '1', expected a number"),
+        (Quantile, {"quantile": "median"}, "quantile is 'median', expected a number"),
+    ],
+)
+def test_options_of_another_type_are_refused(kind, options, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        kind(**options)
+
+
+def test_an_option_of_numpy_becomes_a_plain_one():
+    assert type(BinaryCrossentropy(np.True_).from_logits) is bool
+    assert type(SparseCategoricalCrossentropy(ignore_class=np.int8(-1)).ignore_class) is int
+    assert Quantile(np.array([0.1, 0.5])).quantile == (0.1, 0.5)
+    assert Quantile(np.array(0.3)) == Quantile(np.float64(0.3)) == Quantile(0.3)

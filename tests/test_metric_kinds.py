@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -292,3 +294,29 @@ def test_a_classifier_is_trained_on_labels():
         history = model.fit(x, labels, epochs=25, verbose=0).history
         assert history["accuracy"][-1] > 0.95
         assert history[loss] == pytest.approx(history["loss"], rel=1e-6)
+
+
+def test_a_row_of_classes_has_no_last_step():
+    last = metrics.LastStep(metrics.SparseCategoricalAccuracy(), name="last")
+    with pytest.raises(ValueError, match=r"y \(2, 3\) has no steps: expected \(batch, time, ...\) for last"):
+        last(np.eye(3)[:2], np.array([0, 1]))
+    assert of(last, [[[1, 0, 0], [0, 1, 0]]], [[2, 1]]) == 1
+
+
+def test_weights_that_leave_nothing_to_take_a_root_of_are_refused():
+    total, count = metrics.rmse(np.array([[1.0], [2.0]]), np.zeros((2, 1)), sample_weight=np.array([3.0, -1.0]))
+    with pytest.raises(ValueError, match=r"the mean is -0.5, which has no root: expected sample weights from 0 up"):
+        metrics.rmse.result(total, count)
+
+
+def test_wrong_arguments_are_refused_where_a_metric_is_made():
+    with pytest.raises(TypeError, match="from_logits is 'yes', expected True or False"):
+        metrics.BinaryCrossentropy(from_logits="yes")
+    with pytest.raises(TypeError, match="threshold is 'half', expected a number"):
+        metrics.BinaryAccuracy(threshold="half")
+    partial = functools.partial(metrics.mean_squared_error)
+    with pytest.raises(TypeError, match=r"is no function with a name: .* name='...'"):
+        metrics.FromFunction(partial)
+    assert metrics.FromFunction(partial, "squares").name == "squares"
+    with pytest.raises(TypeError, match="3 is no function"):
+        metrics.FromFunction(3, "three")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from layer_cases import an_input, example
 from test_layers import RECURRENT, Leaky, same
 
-from rnnkit import Context, Sequential, gradcheck, layers, optimizers
+from rnnkit import Context, Sequential, gradcheck, layers, metrics, optimizers
 from rnnkit.data import timeseries_dataset_from_array, windowed_dataset
 from rnnkit.layers import GRU, LSTM, RNN, Activation, Dense, Dropout, Input, SimpleRNN
 from rnnkit.optimizers import SGD, Adam, RMSprop
@@ -484,3 +484,91 @@ def test_a_trained_layer_moves_every_weight_that_it_learns():
         model.fit(x, rng.standard_normal((3, 1)), verbose=0)
         for k in layer.learned(before):
             assert (model.params[0][k] != before[k]).any(), f"{name} {k}"
+
+
+def test_a_layer_that_cannot_be_added_leaves_no_shape_behind():
+    model = Sequential(seed=1)
+    with pytest.raises(ValueError, match="needs to know the size of the last axis"):
+        model.add(Dense(3, input_shape=(None,)))
+    model.add(Dense(3, input_shape=(4,)))
+    assert model.input_shape == (None, 4)
+    for a, b in zip(model.get_weights(), Sequential([Dense(3, input_shape=(4,))], seed=1).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_build_that_is_interrupted_was_not_tried():
+    def interrupted(rng, shape, dtype):
+        if calls.append(shape) or len(calls) == 1:
+            raise KeyboardInterrupt
+        return np.zeros(shape, dtype)
+
+    calls = []
+    model = Sequential([Dense(2), Dense(3, kernel_initializer=interrupted)], seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.build((None, 4))
+    assert not model.built
+    assert model.params == []
+    model.build((None, 4))
+    first = Sequential([Dense(2)], seed=1)
+    first.build((None, 4))
+    np.testing.assert_array_equal(model.params[0]["W"], first.params[0]["W"])
+
+
+def test_a_layer_added_after_training_begins_the_optimizer_anew():
+    rng = np.random.default_rng(0)
+    model = Sequential([layers.Input((3,)), Dense(2)], seed=1)
+    model.compile("adam", "mse")
+    model.fit(rng.standard_normal((4, 3)), rng.standard_normal((4, 2)), verbose=0)
+    model.add(Dense(1))
+    model.fit(rng.standard_normal((4, 3)), rng.standard_normal((4, 1)), verbose=0)
+    assert model.optimizer_state["iterations"] == 1
+
+
+def test_compile_takes_everything_or_nothing_and_a_metric_by_itself():
+    model = Sequential([layers.Input((3,)), Dense(2)], seed=1)
+    model.compile("adam", "mse", metrics=metrics.get("mae"))
+    before = dict(vars(model))
+    for wrong in ({"loss": "nonsense"}, {"loss": "mae", "metrics": ["nonsense"]}):
+        with pytest.raises(ValueError, match="nonsense"):
+            model.compile("sgd", **wrong)
+        assert all(vars(model)[name] is value for name, value in before.items())
+
+
+def test_predictions_that_overflow_leave_the_states_as_they_were():
+    x = np.ones((2, 3, 1))
+    model = Sequential([layers.SimpleRNN(2, "linear", stateful=True), Dense(1)], dtype="float64", seed=1)
+    model.predict(x)
+    before = model.states[0]["h"].copy()
+    model.set_weights([1e200 * np.ones_like(w) for w in model.get_weights()])
+    with pytest.raises(FloatingPointError):
+        model.predict(x)
+    np.testing.assert_array_equal(model.states[0]["h"], before)
+
+
+def test_outputs_of_different_length_are_refused_in_a_sentence():
+    model = Sequential([layers.GRU(2, return_sequences=True)], seed=1)
+    with pytest.raises(ValueError, match=r"outputs of \(3, 2\) and \(5, 2\), which do not go into one array"):
+        model.predict([np.ones((2, 5, 1)), np.ones((2, 3, 1))])
+
+
+def test_a_tree_that_is_no_gradient_is_refused_by_get_weights():
+    model = Sequential([layers.Input((3,)), Dense(2)])
+    with pytest.raises(ValueError, match="expected the same nesting"):
+        model.get_weights([{"W": np.ones((3, 2))}])
+
+
+@pytest.mark.parametrize("end", [layers.GlobalAveragePooling1D(), layers.GlobalMaxPooling1D(), layers.Flatten()])
+def test_what_ends_time_across_a_new_beginning_is_refused(end):
+    model = Sequential([layers.GRU(2, return_sequences=True), end], seed=1)
+    reset = np.array([[False, False, True]])
+    with pytest.raises(ValueError, match="looks across the steps where a row begins anew"):
+        model.forward(np.ones((1, 3, 1)), reset=reset)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_stateful_layer_begins_anew_when_the_number_of_rows_changes(rows):
+    x = np.random.default_rng(0).standard_normal((5, 4, 2))
+    model = Sequential([GRU(3, stateful=True)], dtype="float64", seed=1)
+    fresh = model.predict(x[:3])
+    model.predict(x[:rows])
+    np.testing.assert_array_equal(model.predict(x[:3]), fresh)

@@ -271,3 +271,29 @@ def test_large_numbers_have_the_gradient_of_small_ones_over_their_size(kind, dty
     np.testing.assert_array_equal(dx_large * s, dx)
     for name, slope in dsmall.items():
         np.testing.assert_array_equal(dlarge[name], slope)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_options_that_are_numpy_s_numbers_leave_float32_as_it_is(training):
+    x = np.random.default_rng(0).standard_normal((3, 4, 2)).astype("float32")
+    options = {"epsilon": np.float64(1e-3)}
+    for layer in (
+        layers.LayerNormalization(**options),
+        layers.BatchNormalization(momentum=np.float64(0.9), **options),
+        layers.BatchNormalization(momentum=np.float32(0.5), epsilon=np.float32(1e-3)),
+    ):
+        recorded = {}
+        params, _ = layer.init(np.random.default_rng(0), x.shape)
+        rng = np.random.default_rng(0) if training else None
+        y, pullback = layer(params, x, Context(rng=rng, record=recorded.__setitem__))
+        dparams, dx = pullback(np.ones_like(y))
+        assert {a.dtype for a in (y, dx, *dparams.values(), *recorded.values())} == {np.dtype("float32")}
+    assert layers.LayerNormalization(**options) == layers.LayerNormalization()
+
+
+@BOTH
+def test_true_and_false_are_no_numbers(kind):
+    with pytest.raises(ValueError, match="needs an axis and a positive epsilon; got -1, True"):
+        kind(epsilon=True)
+    with pytest.raises(ValueError, match="momentum is a share"):
+        layers.BatchNormalization(momentum=True)

@@ -47,6 +47,10 @@ def test_wrong_options_are_refused_in_a_sentence():
         SGD("fast")
     with pytest.raises(TypeError, match="clipnorm is True, expected a number"):
         SGD(clipnorm=True)
+    with pytest.raises(TypeError, match="amsgrad is 'no', expected True or False"):
+        Adam(amsgrad="no")
+    with pytest.raises(TypeError, match=r"nesterov is 0.9, expected True or False"):
+        SGD(0.1, 0.9, 0.9)
     with pytest.raises(ValueError, match="take Adam for no decay"):
         AdamW(weight_decay=None)
     for wrong in (0, 1, 2.5):

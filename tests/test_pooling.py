@@ -241,3 +241,24 @@ def test_keepdims_is_said_by_name_and_is_true_or_false(kind):
         kind("channels_last")
     with pytest.raises(TypeError, match="keepdims is True or False; got 1"):
         kind(keepdims=1)
+
+
+def test_the_first_of_many_taps_takes_the_gradient_where_a_byte_does_not_count_them():
+    x = np.zeros((1, 300, 1))
+    x[0, [280, 290]] = 1
+    _, pullback = MaxPooling1D(300)({}, x)
+    np.testing.assert_array_equal(np.flatnonzero(pullback(np.ones((1, 1, 1)))[1]), [280])
+
+
+@pytest.mark.parametrize("kind", [MaxPooling1D, GlobalAveragePooling1D])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_stream_refuses_a_state_of_other_shapes(kind, begun):
+    stream = kind().stream({}, 2)
+    if begun:
+        stream.step(np.zeros((2, 3)), None)
+    good = stream.state
+    wrong = [{}, {k: np.zeros((7, *np.shape(v))) for k, v in good.items()}, good | {"more": np.zeros(2)}]
+    for state in wrong:
+        with pytest.raises(ValueError, match=r"the state of this stream of .* is \{.*shapes by name; got \{"):
+            stream.state = state
+    stream.state = good

@@ -1,76 +1,29 @@
-"""The options of the recurrent layers: differentiated in every layer, held against sequences run apart and loops
-written again, streamed, and refused where they make no sense."""
+"""The options of the recurrent layers: differentiated in every layer, held against loops written again, and refused
+where they make no sense."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from recurrent_cases import (
+    CONDITION,
+    EACH,
+    MAKERS,
+    MASK,
+    PROJECTED,
+    RESET,
+    all_options,
+    same,
+    same_bits,
+    started,
+    with_c,
+)
 
 from rnnkit import Context, Sequential, bptt, constraints, gradcheck, layers, regularizers
-from rnnkit.layers.recurrent import Recurrent
 from rnnkit_kernels import cells
-
-# Every recurrent layer, and every cell that has no layer of its own.
-NAMED = {k: v for k, v in layers.ALL.items() if issubclass(v, Recurrent) and k != "RNN"}
-MAKERS: dict[str, Any] = {
-    k: (lambda kind: lambda units, **options: kind(units, **options))(v) for k, v in NAMED.items()
-}
-MAKERS |= {
-    c.name: (lambda cell: lambda units, **options: layers.RNN(cell, units, **options))(c)
-    for c in cells.ALL
-    if type(c) not in {type(make(2).make_cell()) for make in MAKERS.values()}
-}
-EACH = pytest.mark.parametrize("name", MAKERS)
-PROJECTED = pytest.mark.parametrize("name", [k for k, make in MAKERS.items() if make(2).make_cell().projectable])
-FEW = settings(max_examples=10, deadline=None, derandomize=True, database=None)
-
-# A norm over a row that is all but zero multiplies its rounding by 1 / sqrt(epsilon), 316.
-CONDITION = {"LayerNormLSTM": 316e-12, "LayerNormGRU": 316e-12}
-
-# Rows begin anew at real steps that follow real ones, and at masked ones; in the last row nothing is real.
-MASK = np.array([[True, True, False, True], [False, True, True, True], [False, False, False, False]])
-RESET = np.array([[False, True, True, False], [True, False, False, True], [False, False, True, False]])
-
-
-def with_c(name):
-    return "c" in MAKERS[name](2).make_cell().state
-
-
-def all_options(name):
-    """Everything that a layer of that name can have at once."""
-    options: dict[str, Any] = {"zoneout": 0.3, "initial_state": "learned", "dropout": 0.3, "recurrent_dropout": 0.2}
-    if with_c(name):
-        options["cell_zoneout"] = 0.4
-    if MAKERS[name](2).make_cell().projectable:
-        options["projection"] = 2
-    return options
-
-
-def started(layer, rng, features=2):
-    """Parameters away from their starting values."""
-    params, _ = layer.init(rng, (None, None, features), "float64")
-    return {k: w + 0.3 * rng.standard_normal(w.shape) for k, w in params.items()}
-
-
-def same(got, expected, digits=1e-12):
-    """Two dicts of arrays, up to the order in which sums are taken."""
-    assert got.keys() == expected.keys()
-    limit = digits * max([1.0, *(float(np.abs(v).max(initial=0)) for v in expected.values())])
-    for k in expected:
-        np.testing.assert_allclose(got[k], expected[k], rtol=0, atol=limit, err_msg=k)
-
-
-def same_bits(got, expected):
-    assert got.keys() == expected.keys()
-    for k in expected:
-        np.testing.assert_array_equal(got[k], expected[k], err_msg=k, strict=True)
-
 
 # Gradients
 
@@ -194,102 +147,6 @@ def test_a_seed_draws_the_same_units_and_a_row_that_is_masked_is_held():
     assert (first != third).any()
     np.testing.assert_array_equal(first[0, 2], first[0, 1])
     assert not first[2].any()
-
-
-# Pieces, and rows that begin anew
-
-
-@EACH
-@FEW
-@given(at=st.integers(1, 5), seed=st.integers(0, 2**32 - 1))
-def test_with_all_options_a_sequence_in_pieces_is_the_whole_sequence(name, at, seed):
-    rng = np.random.default_rng(seed)
-    layer = MAKERS[name](3, **all_options(name))
-    params, x = started(layer, rng), rng.standard_normal((2, 6, 2))
-    mask, reset = rng.random((2, 6)) < 0.7, rng.random((2, 6)) < 0.3
-
-    def ctx(steps):
-        return Context(mask=mask[:, steps], reset=reset[:, steps])
-
-    h, last, back = layer.scan(params, x, None, ctx(slice(None)))
-    h1, middle, back1 = layer.scan(params, x[:, :at], None, ctx(slice(at)))
-    h2, end, back2 = layer.scan(params, x[:, at:], middle, ctx(slice(at, None)))
-    same({"h": np.concatenate([h1, h2], axis=1)} | end, {"h": h} | last)
-    dh, dlast = rng.standard_normal(h.shape), {k: rng.standard_normal(v.shape) for k, v in last.items()}
-    dparams, dx, _ = back(dh, dlast)
-    later, dx2, dmiddle = back2(dh[:, at:], dlast)
-    sooner, dx1, _ = back1(dh[:, :at], dmiddle)
-    same({k: sooner[k] + later[k] for k in later} | {"x": np.concatenate([dx1, dx2], axis=1)}, dparams | {"x": dx})
-
-
-@EACH
-@pytest.mark.parametrize("go_backwards", [False, True])
-@FEW
-@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
-def test_a_row_that_begins_anew_is_two_sequences_in_either_direction(name, go_backwards, data, seed):
-    rng, steps, rows = np.random.default_rng(seed), data.draw(st.integers(1, 6)), data.draw(st.integers(1, 3))
-    mask = rng.random((rows, steps)) < data.draw(st.sampled_from([0.6, 1.0]))
-    reset = rng.random((rows, steps)) < data.draw(st.sampled_from([0.0, 0.3, 1.0]))
-    learned = data.draw(st.sampled_from(["zeros", "learned"]))
-    layer = MAKERS[name](3, initial_state=learned, return_sequences=True, go_backwards=go_backwards)
-    params, x = started(layer, rng), rng.standard_normal((rows, steps, 2))
-    y, pullback = layer(params, x, Context(mask=mask, reset=reset))
-    dy = rng.standard_normal(y.shape)
-    dparams, dx = pullback(dy)
-    forth = slice(None, None, -1 if go_backwards else 1)  # the outputs in the order of time
-    expected, dx_expected = np.empty_like(y), np.empty_like(dx)
-    total = {k: np.zeros_like(w) for k, w in params.items()}
-    for r in range(rows):
-        seams = sorted({0, steps, *np.flatnonzero(reset[r])})
-        for start, stop in pairwise(seams):
-            part = slice(start, stop)
-            alone, back = layer(params, x[r : r + 1, part], Context(mask=mask[r : r + 1, part]))
-            expected[r, forth][part] = alone[0, forth]
-            d, dx_expected[r, part] = back(dy[r, forth][part][None, forth])
-            total = {k: v + d[k] for k, v in total.items()}
-    same({"y": y, "x": dx} | dparams, {"y": expected, "x": dx_expected} | total)
-
-
-def test_a_row_begins_anew_from_the_initial_state_and_not_from_the_one_handed_in():
-    rng = np.random.default_rng(5)
-    layer = layers.LSTM(3, initial_state="learned")
-    params, x = started(layer, rng), rng.standard_normal((2, 4, 2))
-    state = {k: rng.standard_normal((2, 3)) for k in ("h", "c")}
-    reset = np.array([[False, False, True, False], [False] * 4])
-    h, _, back = layer.scan(params, x, state, Context(reset=reset))
-    same({"late": h[:1, 2:]}, {"late": layer.scan(params, x[:1, 2:])[0]})
-    same({"row 1": h[1:]}, {"row 1": layer.scan(params, x[1:], {k: v[1:] for k, v in state.items()})[0]})
-    dparams, _, dstate0 = back(np.ones_like(h) * [[[0], [0], [1], [1]], [[0], [0], [0], [0]]])
-    assert not any(d.any() for d in dstate0.values())  # only the late part of row 0 is owed anything
-    assert dparams["h_0"].any()
-
-
-def test_a_masked_step_begins_anew_too_and_dropout_stays_the_same_after_it():
-    rng = np.random.default_rng(6)
-    layer = layers.SimpleRNN(3, recurrent_dropout=0.5, dropout=0.5, return_sequences=True, initial_state="learned")
-    params, x = started(layer, rng), np.repeat(rng.standard_normal((1, 1, 2)), 4, axis=1)
-    reset = np.array([[False, False, True, False]])
-    y, _ = layer(params, x, Context(reset=reset, rng=np.random.default_rng(1)))
-    np.testing.assert_allclose(y[:, :2], y[:, 2:], rtol=1e-14)
-    held, _ = layer(params, x, Context(reset=reset, mask=~reset, rng=np.random.default_rng(1)))
-    np.testing.assert_array_equal(held[0, 2], params["h_0"])
-
-
-def test_a_model_trains_with_rows_that_begin_anew_from_a_learned_state():
-    rng = np.random.default_rng(7)
-    model = Sequential(
-        [layers.LSTM(4, initial_state="learned", zoneout=0.1, cell_zoneout=0.1, projection=3, return_sequences=True,
-                     stateful=True), layers.Dense(1)],
-        dtype="float64", seed=0,
-    )  # fmt: skip
-    x, reset = rng.standard_normal((8, 6, 2)), rng.random((8, 6)) < 0.3
-    model.compile("sgd", "mse")
-    model.build((None, 6, 2))
-    before = {k: w.copy() for k, w in model.params[0].items()}
-    model.fit(x, x.sum(axis=2, keepdims=True), reset=reset, epochs=2, verbose=0)
-    assert list(before) == ["W", "U", "b", "P", "h_0", "c_0"]
-    assert all((model.params[0][k] != before[k]).any() for k in before)
-    assert model.predict(x, reset=reset).shape == (8, 6, 1)
 
 
 # Learned initial states, weights
@@ -419,72 +276,6 @@ def test_a_bias_constraint_of_a_gru_sees_both_biases_at_once():
     before = replace(layer, reset_after=False, bias_constraint=constraints.NonNeg())
     params = started(before, rng)
     np.testing.assert_array_equal(before.constrained(params)["b"], np.maximum(params["b"], 0))
-
-
-# Streams
-
-
-@EACH
-@pytest.mark.parametrize("return_sequences", [False, True])
-def test_a_stream_gives_what_the_full_pass_gives_up_to_every_step(name, return_sequences):
-    rng = np.random.default_rng(13)
-    layer = MAKERS[name](3, **all_options(name), return_sequences=return_sequences)
-    params, x = started(layer, rng), rng.standard_normal((3, 4, 2))
-    h, last, _ = layer.scan(params, x, None, Context(mask=MASK))
-    for ctx in (Context(), Context(rng=rng, mask=MASK)):  # a stream predicts, whatever the context says
-        stream = layer.stream(params, 3, ctx)
-        for t in range(4):
-            y, mask = stream.step(x[:, t], MASK[:, t])
-            same({"y": y}, {"y": h[:, t]})
-            assert (mask is None) == (not return_sequences)
-            if return_sequences:
-                np.testing.assert_array_equal(mask, MASK[:, t])
-            y *= 0  # what is handed out is the caller's own
-        same(stream.state, last)
-    assert layer.reach == (np.inf, 1)
-
-
-def test_a_stream_goes_on_from_a_state_that_was_taken_and_begins_again():
-    rng = np.random.default_rng(14)
-    layer = layers.LSTM(3, initial_state="learned")
-    params, x = started(layer, rng), rng.standard_normal((5, 2, 2))
-    stream = layer.stream(params, 2)
-    first = [stream.step(step, None)[0] for step in x[:2]]
-    kept = stream.state
-    for v in stream.state.values():
-        v[:] = np.nan  # what is handed out is a copy
-    rest = [stream.step(step, None)[0] for step in x[2:]]
-    taken = {k: v.copy() for k, v in kept.items()}
-    stream.state = kept
-    for v in kept.values():
-        v[:] = np.nan  # neither side holds the other's arrays
-    np.testing.assert_array_equal([stream.step(step, None)[0] for step in x[2:]], rest)
-    stream.reset()
-    np.testing.assert_array_equal([stream.step(step, None)[0] for step in x[:2]], first)
-    same_bits(stream.state, taken)
-    stream.reset()
-    stream.step(x[0], None)
-    same_bits({k: v[0] for k, v in layer.stream(params, 2).state.items()}, {k: params[f"{k}_0"] for k in "hc"})
-
-
-def test_what_a_stream_cannot_take_is_refused_in_a_sentence():
-    layer = layers.LSTM(3)
-    params, _ = layer.init(np.random.default_rng(0), (None, 4, 2), "float64")
-    with pytest.raises(
-        ValueError, match=r"LSTM\(go_backwards=True\) cannot be streamed: it reads a sequence from its end"
-    ):
-        replace(layer, go_backwards=True).stream(params, 1)
-    with pytest.raises(ValueError, match=r"LSTM\(return_state=True\) has several outputs and a stream one"):
-        replace(layer, return_state=True).stream(params, 1)
-    stream = layer.stream(params, 2)
-    for x in (np.zeros((3, 2)), np.zeros((2, 3)), np.zeros(2)):
-        with pytest.raises(ValueError, match=r"this stream of LSTM takes a step as \(rows, features\) = \(2, 2\); got"):
-            stream.step(x, None)
-    with pytest.raises(ValueError, match=r"the mask of a step of LSTM is \(rows,\) = \(2,\); got \(3,\)"):
-        stream.step(np.zeros((2, 2)), np.ones(3, bool))
-    for state in ({"h": np.zeros((2, 3))}, {"h": np.zeros((2, 3)), "c": np.zeros((1, 3))}):
-        with pytest.raises(ValueError, match=r"the state of this stream of LSTM is \{'h': \(2, 3\), 'c': \(2, 3\)\}"):
-            stream.state = state
 
 
 # Refusals

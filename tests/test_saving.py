@@ -309,16 +309,37 @@ def changed(good, path, change, tensors=None):
         ),
         (
             lambda c: c["layers"].__setitem__(0, {"class": "SGD", "kind": "optimizer"}),
-            "made with 'SGD', which is not part",
+            "has 'SGD', one of the kind 'optimizer', where one of the kind 'layer' belongs",
         ),
         (lambda c: c["layers"].__setitem__(0, "LSTM"), "its configuration is broken"),
         (
             lambda c: c["compiled"].update(optimizer={"class": "Dense", "kind": "layer", "units": 1}),
-            "made with 'Dense', which is not",
+            "has 'Dense', one of the kind 'layer', where one of the kind 'optimizer' belongs",
         ),
         (
             lambda c: c["compiled"].update(loss={"class": "LSTM", "kind": "layer", "units": 1}),
-            "made with 'LSTM', which is not",
+            "has 'LSTM', one of the kind 'layer', where one of the kind 'loss' belongs",
+        ),
+        (
+            lambda c: c["layers"][0].update(kernel_regularizer={"class": "MSE", "kind": "loss"}),
+            "has 'MSE', one of the kind 'loss', where one of the kind 'regularizer' belongs",
+        ),
+        (
+            lambda c: c["layers"][1].update(activation={"class": "Zeros", "kind": "initializer"}),
+            "has 'Zeros', one of the kind 'initializer', where one of the kind 'activation' belongs",
+        ),
+        (
+            lambda c: c["compiled"]["optimizer"].update(learning_rate={"class": "MSE", "kind": "loss"}),
+            "has 'MSE', one of the kind 'loss', where one of the kind 'schedule' belongs",
+        ),
+        (
+            lambda c: (c.update(steps_fixed=False), c["layers"][0].update(input_shape=[10**9, 10**9])),
+            r"its first layer says input_shape=\(1000000000, 1000000000\), and that the shape is free",
+        ),
+        (lambda c: c["layers"][1].update(kernel_initializer=None), "its configuration is broken"),
+        (
+            lambda c: (c.update(shape=[]), c["layers"].insert(0, {"class": "Flatten", "kind": "layer"})),
+            "its configuration is broken",
         ),
         (lambda c: c.update(compiled={}), "its configuration is broken"),
         (lambda c: c.pop("layers") and None, "its configuration is broken"),
@@ -418,3 +439,11 @@ def test_a_saved_file_has_the_rights_of_any_new_file(path):
     other = Path(path.parent / "other")
     other.touch()
     assert path.stat().st_mode == other.stat().st_mode
+
+
+def test_a_table_that_was_given_is_kept_as_weights_and_not_as_an_argument(path):
+    model = Sequential([layers.Embedding(3, 2, weights=np.ones((3, 2)))])
+    model.build((None, 4))
+    again = there_and_back(model, path)
+    assert again.layers[0].weights is None
+    np.testing.assert_array_equal(again.params[0]["embeddings"], np.ones((3, 2)))

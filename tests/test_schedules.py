@@ -135,6 +135,24 @@ def test_steps_are_whole_numbers_from_one_up(wrong):
     assert schedules.CosineDecay(0.1, 1e4).decay_steps == 10_000
 
 
+def test_what_is_no_number_or_no_flag_is_refused():
+    for wrong in (None, True, "0.1"):
+        with pytest.raises(TypeError, match=f"initial_learning_rate is {wrong!r}, expected a number"):
+            schedules.ExponentialDecay(wrong, 100, 0.5)
+        with pytest.raises(TypeError, match=f"decay_rate is {wrong!r}, expected a number"):
+            schedules.ExponentialDecay(0.1, 100, wrong)
+    with pytest.raises(TypeError, match="staircase is 'yes', expected True or False"):
+        schedules.ExponentialDecay(0.1, 100, 0.5, "yes")
+    with pytest.raises(TypeError, match="cycle is 2, expected True or False"):
+        schedules.PolynomialDecay(0.1, 100, cycle=2)
+
+
+@EACH
+def test_the_number_of_an_iteration_may_be_one_of_numpy(schedule):
+    for kind in (np.int32, np.uint32, np.int64, np.uint64):
+        assert [schedule(kind(n)) for n in range(40)] == [schedule(n) for n in range(40)]
+
+
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(ValueError, match="2 boundaries and 2 values are given, expected one value more"):
         schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2])

@@ -317,3 +317,26 @@ def test_what_is_behind_a_mask_never_enters():
     y = stream.step([[1.0, 2.0], [np.nan, np.inf]], mask)
     np.testing.assert_array_equal(y, clean.step([[1.0, 2.0], [0.0, 0.0]], mask))
     assert np.isfinite(y).all()
+
+
+def test_a_stream_names_the_layer_whose_output_is_not_finite():
+    model = a_model(SimpleRNN(2, "linear"), Dense(1))
+    model.set_weights([1e200 * (w != 0) for w in model.get_weights()])
+    stream = model.stream()
+    stream.step(np.full((1, 2), 1e-300))
+    with pytest.raises(FloatingPointError, match="the output of layer 0 is not finite at this step"):
+        stream.step(np.full((1, 2), 1e200))
+
+
+def test_what_is_no_state_is_refused_in_a_sentence():
+    stream = a_model(GRU(2)).stream()
+    for wrong in (5, None, [np.zeros((1, 2))]):
+        with pytest.raises(TypeError, match="the state of a stream is a list with a dict of arrays for each layer"):
+            stream.state = wrong
+
+
+def test_a_state_of_another_precision_is_taken_in_the_stream_s_own():
+    stream = a_model(GRU(2), dtype="float32").stream()
+    stream.state = [{"h": np.full((1, 2), 0.5)}]
+    assert stream.state[0]["h"].dtype == np.float32
+    assert stream.step(np.ones((1, 2))).dtype == np.float32

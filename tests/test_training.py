@@ -540,3 +540,32 @@ def test_every_optimizer_learns_to_remember_a_first_step(optimizer):
     model = made(optimizer, stack=[GRU(8), Dense(1)], dtype="float32", metrics=())
     history = model.fit(x, x[:, 0], epochs=25, batch_size=8, verbose=0).history["loss"]
     assert history[-1] < 0.3 * history[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [({"epochs": -1}, "epochs is"), ({"tbptt": 0, "epochs": 0}, "tbptt is"), ({"verbose": 7}, "7")],
+)
+def test_a_wrong_option_is_refused_before_anything_begins(wrong, sentence):
+    x, y = data()
+    model, diary = made(), Diary()
+    kept = model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match=sentence):
+        model.fit(x, y, callbacks=[diary], **({"verbose": 0} | wrong))
+    assert diary.pages == []
+    assert model.history is kept
+
+
+def test_a_batch_without_targets_is_refused():
+    with pytest.raises(ValueError, match="y is missing"):
+        made().train_on_batch(data()[0], None)
+
+
+def test_a_reader_from_the_end_names_the_step_as_its_input_has_it():
+    x, y = np.zeros((3, 5, 2)), np.zeros((3, 1))
+    x[1, 3] = 1e200
+    model = made(stack=[SimpleRNN(2, "linear", go_backwards=True), Dense(1)], metrics=())
+    model.build((None, 5, 2))
+    model.set_weights([1e200 * (w != 0) for w in model.get_weights()])
+    with pytest.raises(FloatingPointError, match=r"sample 1 of the batch, step 3, unit 0 \(forward\)"):
+        model.fit(x, y, shuffle=False, verbose=0)

@@ -110,10 +110,9 @@ def test_the_pieces_are_the_batch(length, T, seed):
     model = stepwise_model()
     batch = checked(model.form, x, y, mask=mask, sample_weight=weight, reset=~mask)
     cut = list(pieces(model, batch, length))
-    assert sum(share for _, share in cut) == pytest.approx(1)
     for name in ("x", "y", "mask", "reset", "sample_weight"):
-        np.testing.assert_array_equal(np.concatenate([getattr(p, name) for p, _ in cut], axis=1), getattr(batch, name))
-    assert all(p.x.shape[1] <= length for p, _ in cut)
+        np.testing.assert_array_equal(np.concatenate([getattr(p, name) for p in cut], axis=1), getattr(batch, name))
+    assert all(p.x.shape[1] <= length for p in cut)
 
 
 def test_the_loss_of_an_epoch_counts_every_step_once():
@@ -124,6 +123,76 @@ def test_the_loss_of_an_epoch_counts_every_step_once():
     history = model.fit(x, y, batch_size=3, verbose=0, tbptt=3).history
     assert history["loss"][0] == pytest.approx(whole["loss"], rel=1e-12)
     assert history["mae"][0] == pytest.approx(whole["mae"], rel=1e-12)
+
+
+@pytest.mark.parametrize("length", [1, 3, 5])
+def test_with_a_mask_the_loss_of_an_epoch_counts_every_real_step_once(length):
+    x, y = data()
+    mask = np.arange(7) < np.array([2, 7, 4])[:, None]
+    model = stepwise_model()
+    model.compile(SGD(0.0), "mse", ["mae"])
+    whole = model.evaluate(x, y, mask=mask)
+    history = model.fit(x, y, mask=mask, batch_size=3, verbose=0, tbptt=length).history
+    assert history["loss"][0] == pytest.approx(whole["loss"], rel=1e-12)
+    assert history["mae"][0] == pytest.approx(whole["mae"], rel=1e-12)
+    nothing = model.fit(x, y, mask=np.zeros_like(mask), verbose=0, tbptt=length).history
+    assert nothing["loss"] == [0.0]
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_what_stands_behind_the_end_of_time_reads_the_end_of_the_last_piece_alone(stateful):
+    x, _ = data()
+    y = np.random.default_rng(4).standard_normal((3, 2, 1))
+    decoder = [layers.RepeatVector(2), GRU(3, return_sequences=True, stateful=stateful), Dense(1)]
+    model = Sequential([LSTM(3), *decoder], dtype="float64", seed=1)
+    model.compile(SGD(0.0), "mse")
+    losses = {k: model.fit(x, y, verbose=0, tbptt=k).history["loss"] for k in (None, 3) if not model.reset_states()}
+    assert losses[3] == pytest.approx(losses[None], rel=1e-12)
+    model.reset_states()
+    assert gradcheck(model, x, y, tbptt=3, elements=60)
+
+
+def test_running_statistics_see_every_piece():
+    x, y = data(6)
+    model = Sequential([layers.BatchNormalization(momentum=0.5), SimpleRNN(2), Dense(1)], dtype="float64", seed=1)
+    model.compile(SGD(0.1), "mse")
+    model.fit(x, y[:, 0], verbose=0, shuffle=False, tbptt=2)
+    mean = np.zeros(2)
+    for steps in (slice(0, 2), slice(2, 4), slice(4, 6)):
+        mean = 0.5 * mean + 0.5 * x[:, steps].mean(axis=(0, 1))
+    np.testing.assert_allclose(model.params[0]["moving_mean"], mean, rtol=1e-12)
+
+
+def test_a_piece_that_overflows_is_named_with_its_step():
+    x, y = data(6)
+    x = np.zeros_like(x)
+    x[1, 3] = 1e200
+    model = Sequential([SimpleRNN(3, "linear"), Dense(1)], dtype="float64", seed=1)
+    model.compile("sgd", "mse")
+    model.build((None, 6, 2))
+    model.set_weights([1e200 * (w != 0) for w in model.get_weights()])
+    before = model.params
+    where = (
+        r"batch 1, piece 2, first in layer 0 SimpleRNN, .* sample 1 of the batch, step 1, .* as the piece before left"
+    )
+    with pytest.raises(FloatingPointError, match=where):
+        model.fit(x, y[:, 0], shuffle=False, verbose=0, tbptt=2)
+    for now, old in zip(model.params, before, strict=True):
+        for name in old:
+            np.testing.assert_array_equal(now[name], old[name])
+
+
+def test_a_weight_for_each_row_holds_for_all_its_pieces():
+    x, y = data()
+    weight = np.array([0.5, 2.0, 1.0])
+    found = []
+    for given_weight in (weight, weight[:, None], np.repeat(weight[:, None], 7, axis=1)):
+        model = stepwise_model()
+        model.fit(x, y, sample_weight=given_weight, batch_size=3, shuffle=False, verbose=0, tbptt=3)
+        found.append(model.get_weights())
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-15)
 
 
 def test_stateful_layers_go_on_over_batches_and_others_begin_anew():
@@ -165,3 +234,19 @@ def test_layers_that_treat_each_step_by_itself_may_stand_between():
     model = Sequential(stack, seed=0)
     model.compile("sgd", "mse")
     assert np.isfinite(model.fit(x, y, verbose=0, tbptt=2).history["loss"]).all()
+
+
+def test_a_piece_without_a_real_step_moves_nothing():
+    x, y = data()
+    runs = []
+    for inputs, target in ((x, y), (np.concatenate([x, 0 * x], axis=1), np.concatenate([y, y], axis=1))):
+        model = stepwise_model()
+        model.compile(SGD(0.1, momentum=0.9, weight_decay=0.1), "mse", ["mae"])
+        options = {"lengths": [7, 7, 7], "epochs": 2, "batch_size": 3, "shuffle": False, "verbose": 0}
+        history = model.fit(inputs, target, tbptt=7, **options)
+        runs.append((model.optimizer_state["iterations"], model.get_weights(), history.history))
+    assert runs[0][0] == runs[1][0] == 2
+    for a, b in zip(runs[0][1], runs[1][1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name, values in runs[0][2].items():
+        assert values == pytest.approx(runs[1][2][name], rel=1e-12)

@@ -16,7 +16,7 @@ LAYERS = {
     "skip": WaveNetBlock(3, 2, output="skip", skip_filters=5),
     "both": WaveNetBlock(4, output="both", skip_filters=2),
     "without bias": WaveNetBlock(3, 2, use_bias=False),
-    "a stack": WaveNet(4, (1, 2, 1, 2), skip_filters=2, activation="tanh"),
+    "a stack": WaveNet(4, (1, 2, 1), skip_filters=2, activation="tanh"),
     "a stack of one": WaveNet(3, (2,), 3, activation=None),
 }
 EACH = pytest.mark.parametrize("name", LAYERS)
@@ -43,7 +43,7 @@ def paper(params, x, dilation):
 @EACH
 def test_every_way_out_passes_the_gradient_check(name):
     for mask in (None, MASK):
-        report = gradcheck(LAYERS[name], shape=(2, 9, 3), mask=mask)
+        report = gradcheck(LAYERS[name], shape=(2, 9, 3), mask=mask, elements=20)
         assert report, report
 
 
@@ -127,12 +127,12 @@ def test_three_stacks_of_the_paper_s_dilations_train_and_stream_in_a_model():
     dilations = tuple(2**k for k in range(10)) * 3
     model = Sequential([Input((None, 1)), WaveNet(3, dilations), Dense(1)], dtype="float64", seed=0)
     assert model.layers[0].reach == (1 + 3 * 1023, 1)
-    x = np.random.default_rng(0).standard_normal((2, 24, 1))
+    x = np.random.default_rng(0).standard_normal((2, 8, 1))
     layer, params = model.layers[0], model.params[0]
     assert_streams(layer, params, x)
     model.compile("adam", "mse")
     before = model.evaluate(x, 0.5 * x)["loss"]
-    model.fit(x, 0.5 * x, epochs=4, verbose=0)
+    model.fit(x, 0.5 * x, epochs=2, verbose=0)
     assert model.evaluate(x, 0.5 * x)["loss"] < before
 
 

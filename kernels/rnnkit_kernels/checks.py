@@ -45,7 +45,7 @@ def check_call(
                 raise ValueError(f"{cell.name}: zone {name!r} is a share in [0, 1]; got {share!r}")
         elif share.shape != (steps, rows, sizes[name]) or share.dtype != bool:
             raise ValueError(
-                f"{cell.name}: zone {name!r} is (T, B, H) = {(steps, rows, sizes[name])} of bool, or a number; "
+                f"{cell.name}: zone {name!r} is (T, B, H) = {(steps, rows, sizes[name])} of bool, or a float; "
                 f"got {share.shape} of {share.dtype}"
             )
     if fresh is not None:
@@ -63,6 +63,9 @@ def _check_weights(cell: Cell, weights: dict[str, Array], x: Array) -> dict[str,
             f"{cell.name} cannot have its h projected: its step reads the old h itself, which is then not as wide as a "
             "gate; leave P out"
         )
+    for name in ("W", "U") if P is None else ("W", "U", "P"):
+        if weights[name].ndim != 2:
+            raise ValueError(f"{cell.name}: {name} is a matrix; got shape {weights[name].shape}")
     inner, columns = weights["U"].shape
     units = inner if P is None else columns // gates
     if columns != gates * units:
@@ -85,5 +88,7 @@ def _check_weights(cell: Cell, weights: dict[str, Array], x: Array) -> dict[str,
 
 def _check_states(cell: Cell, states: dict[str, Array], sizes: dict[str, int], rows: int) -> None:
     for name, state in states.items():
-        if name in sizes and state.shape != (rows, sizes[name]):
+        if name not in sizes:
+            raise ValueError(f"{cell.name} has no state {name!r}; it has {' and '.join(sizes)}")
+        if state.shape != (rows, sizes[name]):
             raise ValueError(f"{cell.name}: state {name!r} is (B, H) = {(rows, sizes[name])}; got {state.shape}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike, fspath
 from typing import Any
 
 from ..border import whole
 from ..progress import say
+from ..ranges import flag, number
 from .base import Logs
 from .monitor import Monitor
 from .paths import Pattern, check_place
@@ -50,9 +52,13 @@ class ModelCheckpoint(Monitor):
     ) -> None:
         super().__init__(monitor, mode, verbose)
         self.filepath = fspath(filepath)
-        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        if not isinstance(self.filepath, str):
+            raise TypeError(f"filepath is a str or a Path, got {filepath!r}")
+        self.save_best_only = flag("save_best_only", save_best_only)
+        self.save_weights_only = flag("save_weights_only", save_weights_only)
         self.save_freq = "epoch" if save_freq == "epoch" else whole("save_freq, if not 'epoch',", save_freq, least=1)
-        self.best = initial_value_threshold
+        if initial_value_threshold is not None:
+            self.best = number("initial_value_threshold", initial_value_threshold, -math.inf, ends="[]")
         self._pattern = Pattern(self.filepath)
         self._epoch = self._batches = 0
         by_epoch = self.save_freq == "epoch"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ranges import flag
 from .base import Callback, Logs
 from .paths import check_place
 
@@ -33,7 +34,7 @@ class CSVLogger(Callback):
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n':
             raise ValueError(f"separator is one character, and neither a quote nor a line's end; got {separator!r}")
         self.filename = Path(filename)
-        self.separator, self.append = separator, append
+        self.separator, self.append = separator, flag("append", append)
         self._columns: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..border import whole
 from ..progress import say
+from ..ranges import flag, number
 from .base import Logs
 from .monitor import Monitor
 
@@ -44,8 +46,8 @@ class EarlyStopping(Monitor):
         super().__init__(monitor, mode, verbose, min_delta)
         self.patience = whole("patience", patience, least=0)
         self.start_from_epoch = whole("start_from_epoch", start_from_epoch, least=0)
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
+        self.baseline = None if baseline is None else number("baseline", baseline, -math.inf, ends="[]")
+        self.restore_best_weights = flag("restore_best_weights", restore_best_weights)
         self._begin()
 
     def _begin(self) -> None:

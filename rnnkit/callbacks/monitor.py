@@ -10,6 +10,7 @@ from typing import Any
 from rnnkit_kernels.sentences import unknown
 
 from ..progress import level
+from ..ranges import number
 from .base import Callback, Logs
 
 __all__ = ["Monitor", "direction"]
@@ -43,18 +44,18 @@ class Monitor(Callback):
     min_delta  a change by as much or less is none; its sign is nothing to it
     verbose    0, or 1 for a sentence on standard error where something is done
     best       the best value so far, None before the first
-    Raises ValueError for another mode, for a min_delta that is no finite number, at the beginning of training for an
-    "auto" that the name does not decide, and at the first look for a name that the logs do not have. (Keras goes on
-    with a warning, and stops, saves or reduces nothing, or saves every time.)
+    Raises TypeError for what is no name, number or flag, ValueError for another mode, for a number that is not finite,
+    at the beginning of training for an "auto" that the name does not decide, and at the first look for a name that the
+    logs do not have. (Keras goes on with a warning, and stops, saves or reduces nothing, or saves every time.)
     """
 
     def __init__(self, monitor: str, mode: str, verbose: Any, min_delta: float = 0) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor is a name of the logs, such as 'val_loss'; got {monitor!r}")
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"mode is 'auto', 'min' or 'max', got {mode!r}")
-        if not math.isfinite(min_delta):
-            raise ValueError(f"min_delta is a finite number, got {min_delta!r}")
         self.monitor, self.mode = monitor, mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(number("min_delta", min_delta, -math.inf, ends="()"))
         self.verbose = level(verbose)
         self.best: float | None = None
 
@@ -81,8 +82,9 @@ class Monitor(Callback):
         raise unknown(f"quantity for {self._name} to watch,", self.monitor, logs)
 
     def improves(self, value: float, best: float | None) -> bool:
-        """Whether `value` is better than `best` by more than min_delta; anything is better than None."""
-        if best is None:
+        """Whether `value` is better than `best` by more than min_delta; anything is better than None, any number than
+        NaN. (In Keras a first NaN stays the best.)"""
+        if best is None or (math.isnan(best) and not math.isnan(value)):
             return True
         mode = direction(self.monitor) if self.mode == "auto" else self.mode
         return value - self.min_delta > best if mode == "max" else value + self.min_delta < best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from string import Formatter
 from rnnkit_kernels.sentences import unknown
 
 __all__ = ["Pattern", "check_place"]
+
+_TOO_WIDE = re.compile(r"[1-9]\d\d")  # looked at before anything is written so wide
 
 
 def check_place(owner: str, path: Path) -> None:
@@ -30,7 +33,8 @@ class Pattern:
     A field is a name and, behind a colon, how its number is written, as in Python's format strings. There is nothing
     else: what reads attributes or items ({epoch.real}, {epoch[0]}), converts ({epoch!r}) or nests fields is refused,
     and a value is only ever looked up by the whole name.
-    Raises ValueError for that, for a pattern that cannot be read, and for a field in the name of a folder.
+    Raises ValueError for that, for a pattern that cannot be read, for a field of 100 characters or more,
+    and for a field in the name of a folder.
     """
 
     text: str
@@ -45,8 +49,11 @@ class Pattern:
             if not field.isidentifier() or "{" in how:
                 raise ValueError(f"a field of {self.text!r} is a name and a format, as in {{epoch:02d}}; got {field!r}")
             number = 1 if field in ("epoch", "batch") else 1.0
+            if _TOO_WIDE.search(how):
+                raise ValueError(f"the field {{{field}:{how}}} of {self.text!r} is wider than 99 characters")
             try:
-                format(number, how)
+                if not format(number, how).isprintable():
+                    raise ValueError("it holds characters that no name of a file should have")
             except ValueError as error:
                 raise ValueError(f"the field {{{field}:{how}}} of {self.text!r} cannot be written: {error}") from None
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..border import whole
 from ..progress import level, say
+from ..ranges import number
 from .base import Callback, Logs
 from .monitor import Monitor
 
@@ -82,11 +83,7 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, verbose, min_delta)
-        if not 0 <= factor < 1:
-            raise ValueError(f"factor is what the learning rate is multiplied by, in [0, 1); got {factor!r}")
-        if not min_lr >= 0:
-            raise ValueError(f"min_lr is a learning rate from 0 up, got {min_lr!r}")
-        self.factor, self.min_lr = factor, min_lr
+        self.factor, self.min_lr = number("factor", factor, 0, 1), number("min_lr", min_lr)
         self.patience, self.cooldown = whole("patience", patience, least=0), whole("cooldown", cooldown, least=0)
         self.wait = self.cooldown_counter = 0
 

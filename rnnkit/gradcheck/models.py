@@ -14,7 +14,7 @@ from ..batches import Batch, checked
 from ..context import Context
 from ..layers.recurrent import Recurrent, State
 from ..model import Sequential
-from ..truncation import pieces
+from ..truncation import pieces, run_on
 from .compare import Index, Report, Settings, compare
 from .recurrences import weight_element
 from .targets import clipped
@@ -95,10 +95,10 @@ def _parts(model: Sequential, data: Batch, length: int) -> list[Part]:
     """The pieces, each with the states from which it begins at the parameters as they are."""
     parts: list[Part] = []
     carried, start = dict(model.states), 0
-    for piece, _ in pieces(model, data, length):
+    for piece in pieces(model, data, length):
         steps = slice(start, start + piece.x.shape[1])
         parts.append((piece, steps, dict(carried)))
-        model.run(piece.x, Context(model.backend, piece.mask, reset=piece.reset), carried)
+        run_on(model, piece.x, Context(model.backend, piece.mask, reset=piece.reset), carried)
         start = steps.stop
     return parts
 
@@ -109,12 +109,13 @@ def _total(
     """The loss of all parts, each from the states that it is given, and the way back."""
     total, backs = penalty, []
     for part, steps, states in parts:
+        if part.y is None:
+            continue
         ctx = Context(model.backend, part.mask, reset=part.reset)
         y, left, pullback = model.run(x[:, steps], ctx, None if states is None else dict(states))
-        if part.y is not None:
-            value, dy = measure(y, part.y, sample_weight=part.sample_weight, mask=left)
-            total = total + value
-            backs.append((steps, pullback, dy))
+        value, dy = measure(y, part.y, sample_weight=part.sample_weight, mask=left)
+        total = total + value
+        backs.append((steps, pullback, dy))
 
     def back() -> tuple[Any, Array]:
         dparams = [{w: np.zeros_like(a) for w, a in p.items()} for p in model.params]

@@ -13,7 +13,9 @@ from numpy.typing import DTypeLike
 
 from rnnkit_kernels.types import Array
 
+from ..border import whole
 from ..foreign import UnderstandsKeras
+from ..ranges import number
 
 __all__ = [
     "Constant",
@@ -25,6 +27,7 @@ __all__ = [
     "RandomUniform",
     "TruncatedNormal",
     "Zeros",
+    "finite",
 ]
 
 
@@ -44,15 +47,23 @@ class Drawn(metaclass=UnderstandsKeras):
 
     def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array:
         """A new array of that shape and dtype; the same generator state gives the same numbers in every dtype."""
-        return self.draw(rng, tuple(shape)).astype(dtype, copy=False)
+        return np.asarray(self.draw(rng, tuple(shape)), dtype)
 
 
 @dataclass(frozen=True)
 class Random(Drawn):
-    """Random numbers. seed: draws the same ones every time and everywhere, and leaves the layer's generator alone."""
+    """Random numbers.
+
+    seed  draws the same ones every time and everywhere, and leaves the layer's generator alone; None draws from that
+    Raises ValueError for a seed that is no whole number from 0 up.
+    """
 
     _: KW_ONLY
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed is not None:
+            object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
 
     def __call__(self, rng: np.random.Generator, shape: Sequence[int], dtype: DTypeLike) -> Array:
         return super().__call__(rng if self.seed is None else np.random.default_rng(self.seed), shape, dtype)
@@ -76,9 +87,12 @@ class Ones(Drawn):
 
 @dataclass(frozen=True)
 class Constant(Drawn):
-    """`value` everywhere; default 0."""
+    """`value` everywhere; default 0. Raises TypeError for what is no number, ValueError for one that is not finite."""
 
     value: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", finite("value", self.value))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self.value, np.float64)
@@ -95,10 +109,11 @@ class RandomUniform(Random):
     maxval: float = 0.05
 
     def __post_init__(self) -> None:
-        if not -math.inf < self.minval <= self.maxval < math.inf:
-            raise ValueError(
-                f"minval is {self.minval} and maxval {self.maxval}, expected finite numbers in this order."
-            )
+        super().__post_init__()
+        for name in ("minval", "maxval"):
+            object.__setattr__(self, name, finite(name, getattr(self, name)))
+        if not self.minval <= self.maxval:
+            raise ValueError(f"minval is {self.minval} and maxval {self.maxval}, expected them in this order.")
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return rng.uniform(self.minval, self.maxval, shape)
@@ -115,8 +130,9 @@ class RandomNormal(Random):
     stddev: float = 0.05
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.mean) and 0 <= self.stddev < math.inf):
-            raise ValueError(f"mean is {self.mean} and stddev {self.stddev}, expected finite numbers and stddev >= 0.")
+        super().__post_init__()
+        object.__setattr__(self, "mean", finite("mean", self.mean))
+        object.__setattr__(self, "stddev", number("stddev", self.stddev))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return self.mean + self.stddev * rng.standard_normal(shape)
@@ -134,3 +150,8 @@ class TruncatedNormal(RandomNormal):
         while (outside := np.abs(z) > 2).any():
             z = np.where(outside, rng.standard_normal(shape), z)
         return self.mean + self.stddev * z
+
+
+def finite(name: str, given: float) -> float:
+    """`given` as a float. Raises TypeError for what is no number, ValueError for NaN and infinity."""
+    return number(name, given, -math.inf, ends="()")

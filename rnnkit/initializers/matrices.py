@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .draws import Drawn, Random
+from .draws import Drawn, Random, finite
 
 __all__ = ["Identity", "Orthogonal"]
 
@@ -19,11 +19,15 @@ class Orthogonal(Random):
     """`gain` times a matrix with orthonormal columns, or with orthonormal rows where it is wider than tall.
 
     A shape (k, in, out) is filled as the matrix (k * in, out). Drawn uniformly among all such matrices (Haar measure).
-    Raises ValueError for a shape of fewer than two axes.
+    Raises ValueError for a shape of fewer than two axes and for a gain that is not finite.
     Source: Saxe et al. 2014, arXiv:1312.6120; the signs: Mezzadri 2007, Notices of the AMS 54(5), section 5.
     """
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "gain", finite("gain", self.gain))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         if len(shape) < 2:
@@ -37,9 +41,12 @@ class Orthogonal(Random):
 
 @dataclass(frozen=True)
 class Identity(Drawn):
-    """`gain` on the diagonal, 0 elsewhere. Raises ValueError for a shape that has not two axes."""
+    """`gain` on the diagonal, 0 elsewhere. Raises ValueError for a shape that has not two axes, a gain not finite."""
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gain", finite("gain", self.gain))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         if len(shape) != 2:

@@ -12,6 +12,7 @@ import numpy as np
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
+from ..ranges import number
 from .draws import Random, RandomNormal, RandomUniform, TruncatedNormal
 
 __all__ = ["GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "VarianceScaling"]
@@ -47,8 +48,8 @@ class VarianceScaling(Random):
     distribution: str = "truncated_normal"
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale < math.inf:
-            raise ValueError(f"scale is {self.scale}, expected a positive finite number.")
+        super().__post_init__()
+        object.__setattr__(self, "scale", number("scale", self.scale, ends="()"))
         if self.mode not in (modes := ("fan_in", "fan_out", "fan_avg")):
             raise unknown("mode", self.mode, modes)
         if self.distribution == "normal":

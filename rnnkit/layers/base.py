@@ -5,7 +5,8 @@
     pullback(dy)                  -> (dparams, dx)
 
 A shape stands for a batch: (None, 24, 1), None where a size is free. Nothing is remembered between calls; what the way
-back needs lives in the pullback, so a layer can be used twice, chunked, inspected and gone back through again.
+back needs lives in the pullback, so a layer can be used twice, chunked, inspected and gone back through again. Nothing
+is copied for it: x, params and y belong to the pullback too, and whoever writes into one of them changes its gradients.
 
 Parameters are one flat dict of arrays by name. A layer made of layers names them by the way in: "forward.W".
 """
@@ -26,7 +27,7 @@ from ..context import DETERMINISTIC, Context
 from ..foreign import UnderstandsKeras
 from .streams import LayerStream, StepByStep
 
-__all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "feature_count", "wrong_rank"]
+__all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "check_cotangent", "feature_count", "wrong_rank"]
 
 Params = dict[str, Array]
 Shape = tuple[int | None, ...]
@@ -174,6 +175,12 @@ def wrong_rank(layer: str, shape: Shape, rank: int, hint: str = FEATURE_AXIS) ->
     """The refusal of a shape with too many axes, or with too few: then with the hint."""
     axes = {2: "(batch, features)", 3: "(batch, time, features)"}[rank]
     return ValueError(f"{layer} takes {axes}; got shape {shape}{hint if len(shape) < rank else ''}")
+
+
+def check_cotangent(layer: str, dy: Array, shape: Shape) -> None:
+    """Refuses a dy of another shape than y: one that only spreads to it, or has as many numbers, would pass unseen."""
+    if dy.shape != shape:
+        raise ValueError(f"{layer}: dy is {shape}, as y; got {dy.shape}")
 
 
 def feature_count(layer: str, shape: Shape, rank: int | None = None) -> int:

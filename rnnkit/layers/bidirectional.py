@@ -12,7 +12,7 @@ from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Params, Pullback, Shape
+from .base import Params, Pullback, Shape, check_cotangent
 from .container import Container, refuse_stateful
 from .recurrent import Recurrent
 from .streams import LayerStream
@@ -114,8 +114,13 @@ class Bidirectional(Container):
         real = self.next_mask(ctx.mask, x)
         both = _Merged(self.merge_mode, f, b[:, ::-1] if sequences else b, None if real is None else real[..., None])
 
+        y = both.outputs
+
         def pullback(dy: Any) -> tuple[Params, Array]:
             given = list(dy) if self.several_outputs is not None else [dy]
+            for d, out in zip(given, y, strict=False):
+                if d is not None:
+                    check_cotangent("Bidirectional", d, out.shape)
             df, db = both.back(given if self.merge_mode is None else given[0])
             states = given[2 if self.merge_mode is None else 1 :]
             if db is not None and sequences:
@@ -124,7 +129,6 @@ class Bidirectional(Container):
             (dforward, dx), (dbackward, dx_back) = back["forward"](df), back["backward"](db)
             return self.join({"forward": dforward, "backward": dbackward}), dx + dx_back
 
-        y = both.outputs
         if self.several_outputs is None:
             return y[0], pullback
         return (*y, *f_states, *b_states), pullback

@@ -56,6 +56,8 @@ class Container(Layer):
         return tuple(f"{part}.{name}" for part, names in by_part.items() for name in names)
 
     def penalty(self, params: Params) -> tuple[float, Params]:
+        if not self.trainable:
+            return 0.0, {}
         found = {part: self.parts[part].penalty(inner) for part, inner in self.split(params).items()}
         return sum(value for value, _ in found.values()), self.join({k: slopes for k, (_, slopes) in found.items()})
 
@@ -70,6 +72,8 @@ class Container(Layer):
         for part, inner in self.split(like).items():
             count = len(self.parts[part].to_list(inner))
             fresh[part], given = self.parts[part].from_list(given[:count], inner), given[count:]
+        if given:
+            raise ValueError(f"{type(self).__name__} has {len(arrays) - len(given)} weights; got {len(arrays)} arrays")
         return self.join(fresh)
 
 

@@ -13,7 +13,7 @@ from rnnkit_kernels.types import Array
 
 from ..border import whole
 from ..context import DETERMINISTIC, Context
-from .base import Params, Pullback, Shape, feature_count
+from .base import Params, Pullback, Shape, check_cotangent, feature_count
 from .core import activate
 from .sliding import Sliding, WindowStream, one_number, padding_of
 from .weighted import Weighted
@@ -96,6 +96,7 @@ class Conv1D(Weighted):
         y, through = activate(self.activation, a)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("Conv1D", dy, y.shape)
             dparams, dx = convolution.backward(tape, through(dy))
             return dparams, dx if real is None else np.where(real, dx, 0)
 

@@ -15,7 +15,7 @@ from rnnkit_kernels.types import Array
 from ..border import whole
 from ..context import DETERMINISTIC, Context
 from ..foreign import ANYTHING
-from .base import Layer, Params, Pullback, Shape, feature_count
+from .base import Layer, Params, Pullback, Shape, check_cotangent, feature_count
 from .weighted import Weighted
 
 __all__ = ["Activation", "Dense", "Dropout", "Input"]
@@ -94,8 +94,7 @@ class Dense(Weighted):
         y, through = activate(self.activation, a)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
-            if dy.shape != (*x.shape[:-1], W.shape[1]):  # one of as many numbers in another order would pass unseen
-                raise ValueError(f"Dense: dy is {(*x.shape[:-1], W.shape[1])}, as y; got {dy.shape}")
+            check_cotangent("Dense", dy, (*x.shape[:-1], W.shape[1]))
             da = through(dy.reshape(a.shape))
             dparams = {"W": flat.T @ da}
             if b is not None:
@@ -150,6 +149,11 @@ def dropout_scale(rate: float, shape: tuple[int, ...], like: Array, ctx: Context
     return keep / like.dtype.type(1 - rate)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a single real number, of Python or of NumPy; True and False are none."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def check_rate(name: str, rate: Any) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
+    if not is_number(rate) or not 0 <= rate < 1:
         raise ValueError(f"{name} is the share dropped, in [0, 1); got {rate!r}")

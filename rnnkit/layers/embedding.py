@@ -12,7 +12,7 @@ from rnnkit_kernels.types import Array
 from .. import initializers
 from ..border import axes_of, whole
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape
+from .base import Layer, Params, Pullback, Shape, check_cotangent
 
 __all__ = ["Embedding"]
 
@@ -102,6 +102,7 @@ class Embedding(Layer):
         index = self._indices(x)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("Embedding", dy, (*x.shape, self.output_dim))
             return {"embeddings": _summed_by_row(index, dy, table)}, np.zeros_like(table, shape=x.shape)
 
         return table[index], pullback

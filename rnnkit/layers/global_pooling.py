@@ -11,7 +11,8 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, feature_count, wrong_rank
+from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, check_cotangent, feature_count, wrong_rank
+from .streams import check_state
 
 __all__ = ["GlobalAveragePooling1D", "GlobalMaxPooling1D"]
 
@@ -46,11 +47,13 @@ class _GlobalPooling(Layer):
         if mask is not None and mask.shape != x.shape[:2]:
             raise ValueError(f"the mask of {kind} is (batch, time) = {x.shape[:2]}; got {mask.shape}")
         y, back = self.pooled(x, None if mask is None else mask[:, :, None])
+        out = y if self.keepdims else y[:, 0]
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent(kind, dy, out.shape)
             return {}, back(dy if self.keepdims else dy[:, None])
 
-        return y if self.keepdims else y[:, 0], pullback
+        return out, pullback
 
     def next_mask(self, mask: Array | None, x: Array) -> Array | None:
         return None
@@ -144,6 +147,9 @@ class _Running:
 
     @state.setter
     def state(self, state: dict[str, Array]) -> None:
+        like: Any = state.get("so_far") if self._so_far is None else self._so_far
+        so_far = {"so_far": (self._rows, *np.shape(like)[1:])} if "so_far" in state else {}
+        check_state("pooling over all steps", state, {"count": (self._rows, 1), **so_far})
         self._count = state["count"].copy()
         self._so_far = state["so_far"].copy() if "so_far" in state else None
 

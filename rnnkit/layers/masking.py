@@ -11,6 +11,7 @@ from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, wrong_rank
+from .core import is_number
 
 __all__ = ["Masking"]
 
@@ -29,8 +30,7 @@ class Masking(Layer):
     stepwise = True
 
     def __post_init__(self) -> None:
-        number = isinstance(self.mask_value, (int, float, np.integer, np.floating))
-        if not number or isinstance(self.mask_value, bool) or not math.isfinite(self.mask_value):
+        if not is_number(self.mask_value) or not math.isfinite(self.mask_value):
             raise ValueError(f"Masking: mask_value is a finite number, got {self.mask_value!r}")
         object.__setattr__(self, "mask_value", float(self.mask_value))
 

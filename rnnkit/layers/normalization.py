@@ -1,18 +1,6 @@
 """LayerNormalization and BatchNormalization: one formula, over the axes of a sample or over all others.
 
-    n = sum w            mean = sum w x / (n + d)            var = sum w (x - mean)^2 / (n + d)
-    r = (var + epsilon)^(-1/2)        z = (x - mean) r        y = gamma z + beta
-
-The sums run over the axes of the statistics; w is 1, and 0 at masked steps. d is 0, or 1e-7 where there is a mask, so
-that nothing real divides by zero.
-
-Backwards, with dz = dL/dz = gamma dy, by the chain rule from the last equation to the first:
-
-    dvar  = -1/2 r^2 S                                          S = sum dz z
-    dmean = -r sum dz - 2 dvar sum w (x - mean) / (n + d)
-    dx    = r dz + w (2 dvar (x - mean) + dmean) / (n + d) = r (dz - w (z S + sum dz - S sum w z / (n + d)) / (n + d))
-
-The last form is computed: r^2 may be too small for a number. The sum of w z is 0 without a mask, else as small as d.
+The formula, and its way back, stand at the head of `standardised`.
 """
 
 from __future__ import annotations
@@ -27,7 +15,9 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape
+from .base import Layer, Params, Pullback, Shape, check_cotangent
+from .core import is_number
+from .standardised import product, standardised, total
 
 __all__ = ["BatchNormalization", "LayerNormalization"]
 
@@ -61,8 +51,9 @@ class _Normalization(Layer):
         for axis in (given := self.axis if isinstance(self.axis, tuple) else (self.axis,)):
             if isinstance(axis, bool) or not isinstance(axis, int) or axis == 0:
                 raise ValueError(f"{kind}: axis counts the axes of x, 1 and up or from the end; got {self.axis!r}")
-        if not given or not (isinstance(self.epsilon, (int, float)) and 0 < self.epsilon < math.inf):
+        if not given or not (is_number(self.epsilon) and 0 < self.epsilon < math.inf):
             raise ValueError(f"{kind} needs an axis and a positive epsilon; got {self.axis!r}, {self.epsilon!r}")
+        object.__setattr__(self, "epsilon", float(self.epsilon))  # NumPy's would make float64 of float32
         self.check_options()
         # Axis 1 is time: numbers of other steps go into what a step becomes. So they may from -2 down.
         object.__setattr__(self, "stepwise", all(axis == -1 or axis > 1 for axis in given))
@@ -97,11 +88,12 @@ class _Normalization(Layer):
         y = y if beta is None else y + beta
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent(type(self).__name__, dy, y.shape)
             dparams = {}
             if gamma is not None:
-                dparams["gamma"] = (dy * z).sum(axis=rest)
+                dparams["gamma"] = product(dy, z, rest).reshape(params["gamma"].shape)
             if beta is not None:
-                dparams["beta"] = dy.sum(axis=rest)
+                dparams["beta"] = total(dy, rest).reshape(params["beta"].shape)
             return dparams, dy if gamma is None else dy * gamma
 
         return y, pullback
@@ -111,14 +103,15 @@ class _Normalization(Layer):
 class LayerNormalization(_Normalization):
     """Every sample, at every step, to mean 0 and variance 1 over its features; then gain gamma and offset beta.
 
-    x, y (B, ..., F). The formula, and the way back, stand at the head of this file.
+    x, y (B, ..., F). The formula: see `standardised`.
 
     axis     the axis over which it normalises, or several: (1, 2) takes steps and features together. Those of gamma and
              beta, too
     epsilon  added to the variance; center, scale: whether there is a beta, a gamma
     beta_initializer, ... gamma_constraint: of beta, which starts at 0, and of gamma, which starts at 1
 
-    Weights [gamma, beta]. Masked steps are normalised as all others, as in Keras.
+    Weights [gamma, beta]. Masked steps are normalised as all others, as in Keras, and counted where `axis` takes
+    in the steps.
     Raises ValueError for an axis that x has not. Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 3.
     """
 
@@ -126,7 +119,7 @@ class LayerNormalization(_Normalization):
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         axes = self._axes(x.shape)
-        z, _, back = _standardised(x, axes, self.epsilon)
+        z, _, back = standardised(x, axes, self.epsilon)
         y, through = self._scaled(params, z, axes)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
@@ -140,7 +133,7 @@ class LayerNormalization(_Normalization):
 class BatchNormalization(_Normalization):
     """Every feature to mean 0 and variance 1 over the batch and its steps; then gain gamma and offset beta.
 
-    x, y (B, ..., F). The formula, and the way back, stand at the head of this file.
+    x, y (B, ..., F). The formula: see `standardised`.
 
     axis      the axis of the features: statistics are taken over all others
     momentum  how much of the moving statistics stays at each step of training: m <- momentum m + (1 - momentum) batch
@@ -169,8 +162,9 @@ class BatchNormalization(_Normalization):
         super().__post_init__()
         if isinstance(self.axis, tuple):
             raise ValueError(f"BatchNormalization: axis is the one axis of the features; got {self.axis}")
-        if not isinstance(self.momentum, (int, float)) or not 0 <= self.momentum <= 1:
+        if not is_number(self.momentum) or not 0 <= self.momentum <= 1:
             raise ValueError(f"BatchNormalization: momentum is a share in [0, 1]; got {self.momentum!r}")
+        object.__setattr__(self, "momentum", float(self.momentum))
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         sizes, out = super().plan(shape)
@@ -181,7 +175,7 @@ class BatchNormalization(_Normalization):
         if ctx.rng is None or not self.trainable:
             return self._with_moving(params, x, axes)
         rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
-        z, batch, back = _standardised(x, rest, self.epsilon, _weights(ctx.mask, x))
+        z, batch, back = standardised(x, rest, self.epsilon, _weights(ctx.mask, x))
         if ctx.record is not None:
             for name, new in zip(self.fixed, batch, strict=True):
                 old = params[name]
@@ -205,40 +199,12 @@ class BatchNormalization(_Normalization):
 
         def pullback(dy: Array) -> tuple[Params, Array]:
             dparams, dz = through(dy)
-            dparams["moving_mean"] = -(r * dz).sum(axis=rest)
-            dparams["moving_variance"] = -(dz * z * r * r).sum(axis=rest) / 2
+            by_mean, by_variance = -r * total(dz, rest), r * r * product(dz, z, rest) / -2
+            dparams["moving_mean"] = by_mean.reshape(params["moving_mean"].shape)
+            dparams["moving_variance"] = by_variance.reshape(params["moving_variance"].shape)
             return dparams, dz * r
 
         return y, pullback
-
-
-def _standardised(
-    x: Array, axes: tuple[int, ...], epsilon: float, w: Array | None = None
-) -> tuple[Array, tuple[Array, Array], Callable[[Array], Array]]:
-    """z, the mean and variance (sizes 1 along `axes`), and dz -> dx: the formula at the head of this file."""
-    if w is None:
-        count = x.real.dtype.type(math.prod(x.shape[axis] for axis in axes))
-    else:
-        count = w.sum(axis=axes, keepdims=True, dtype=x.real.dtype) + x.real.dtype.type(1e-7)
-
-    def total(a: Array, weighted: bool = True) -> Array:
-        real = a if w is None or not weighted else np.where(w, a, 0)
-        return real.sum(axis=axes, keepdims=True)
-
-    mean = total(x) / count
-    off = x - mean
-    variance = total(off * off) / count
-    r = 1 / np.sqrt(variance + epsilon)
-    z = off * r
-
-    def back(dz: Array) -> Array:
-        along = total(dz * z, weighted=False)
-        rest = z * along + total(dz, weighted=False)
-        if w is not None:
-            rest = np.where(w, rest - along * total(z) / count, 0)
-        return r * (dz - rest / count)
-
-    return z, (mean, variance), back
 
 
 def _weights(mask: Array | None, x: Array) -> Array | None:

@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape, feature_count
+from .base import Layer, Params, Pullback, Shape, check_cotangent, feature_count
 from .sliding import Sliding, WindowStream, one_number, padding_of
 
 __all__ = ["AveragePooling1D", "MaxPooling1D"]
@@ -79,6 +79,7 @@ class _Pooling(Layer):
         y, share = self.pooled(taps(x), real)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent(sliding.layer, dy, (B, N, F))
             dx = np.zeros_like(dy, shape=(B, steps, F))
             for j, part in enumerate(taps(dx)):
                 part += share(dy, j)
@@ -120,14 +121,17 @@ class MaxPooling1D(_Pooling):
     def pooled(self, taps: Taps, real: Taps | None) -> tuple[Array, Share]:
         if real is not None:
             taps = [np.where(r, a, -np.inf).astype(a.dtype, copy=False) for r, a in zip(real, taps, strict=True)]
-        best, which = taps[0], np.zeros_like(taps[0], dtype=np.intp)
-        for j, a in enumerate(taps[1:], start=1):
-            better = (np.real(a) > np.real(best)) | (a != a)  # a NaN is not passed over
-            best, which = np.where(better, a, best), np.where(better, j, which)
-        if real is None:
-            return best.copy(), lambda dy, j: np.where(which == j, dy, 0)
-        y = np.where(_any(real), best, 0).astype(best.dtype, copy=False)
-        return y, lambda dy, j: np.where((which == j) & real[j], dy, 0)
+        best = taps[0].copy()
+        for a in taps[1:]:
+            np.maximum(best, a, out=best)  # a NaN is not passed over
+        # How many taps come before the first that is the largest: comparing and counting are faster than choosing.
+        which = np.zeros_like(best, dtype=np.min_scalar_type(len(taps)))
+        later = np.ones_like(best, dtype=bool)
+        for j, a in enumerate(taps):
+            later &= a != best if real is None else (a != best) | ~real[j]
+            which += later
+        y = best if real is None else np.where(_any(real), best, 0).astype(best.dtype, copy=False)
+        return y, lambda dy, j: np.where(which == j, dy, 0)
 
 
 @dataclass(frozen=True, repr=False)

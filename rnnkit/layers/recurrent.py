@@ -32,6 +32,9 @@ ScanPullback = Callable[..., tuple[Params, Array, State]]
 class Recurrent(Layer):
     """What all recurrent layers share. x (B, T, F) -> y (B, units), or (B, T, units) with `return_sequences`.
 
+    units, activation, recurrent_activation
+                          each layer's own, and first: the width of h and of every gate; f of the new value, "tanh"; and
+                          of the gates where there are some, "sigmoid"
     use_bias              whether x W (and h U, where the cell has a second bias) gets one
     kernel_initializer    for W (F, G*units); recurrent_initializer for U (units, G*units); bias_initializer for b
     kernel_regularizer, kernel_constraint, recurrent_..., bias_...   of the same weights; vector_... of the cell's own
@@ -139,7 +142,8 @@ class Recurrent(Layer):
     ) -> tuple[Array, State, ScanPullback]:
         """Runs over x from a state to a state: a value in, a value out, so a sequence can be taken in pieces.
 
-        x (B, T, F); state: dict of (B, units) by name, the initial one where None
+        x (B, T, F), read from its first step whatever `go_backwards` says; state: dict of (B, units) by name, the
+        initial one where None
         returns h (B, T, units), the last state, and pullback(dh, dstate=None) -> (dparams, dx, dstate0)
         raises  ValueError for shapes that do not fit the parameters
         """

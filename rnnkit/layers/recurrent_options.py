@@ -10,7 +10,7 @@ from rnnkit_kernels.contract import Cell
 
 from ..border import whole
 from ..context import Context
-from .core import check_rate
+from .core import check_rate, is_number
 
 if TYPE_CHECKING:
     from .recurrent import Recurrent
@@ -27,7 +27,7 @@ def check_recurrence(layer: Recurrent, cell: Cell) -> None:
     check_rate("recurrent_dropout", layer.recurrent_dropout)
     for name in ("zoneout", "cell_zoneout"):
         share = getattr(layer, name)
-        if not _number(share) or not 0 <= share < 1:
+        if not is_number(share) or not 0 <= share < 1:
             raise ValueError(f"{name} is the share of units that keep their old value, in [0, 1); got {share!r}")
     if layer.cell_zoneout and "c" not in cell.state:
         raise ValueError(
@@ -43,12 +43,8 @@ def check_recurrence(layer: Recurrent, cell: Cell) -> None:
     if not isinstance(layer.initial_state, str) or layer.initial_state not in _INITIAL:
         raise ValueError(f"initial_state is {' or '.join(map(repr, _INITIAL))}; got {layer.initial_state!r}")
     clip = layer.gradient_clip
-    if clip is not None and (not _number(clip) or not 0 < clip < np.inf):
+    if clip is not None and (not is_number(clip) or not 0 < clip < np.inf):
         raise ValueError(f"gradient_clip is a positive number, or None for no limit; got {clip!r}")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
 
 
 def zones(layer: Recurrent, shape: tuple[int, int], ctx: Context) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rnnkit_kernels.types import Array
 from ..context import Context
 from .recurrent_options import zones
 from .restarts import State, initial
+from .streams import check_state
 
 if TYPE_CHECKING:
     from .recurrent import Recurrent
@@ -58,8 +59,5 @@ class RecurrentStream:
 
     @state.setter
     def state(self, state: State) -> None:
-        wanted = {name: value.shape for name, value in self._first.items()}
-        given = {name: np.shape(value) for name, value in state.items()}
-        if given != wanted:
-            raise ValueError(f"the state of this stream of {self._kind} is {wanted}, shapes by name; got {given}")
+        check_state(self._kind, state, {name: value.shape for name, value in self._first.items()})
         self._state = {name: np.array(state[name], dtype=first.dtype) for name, first in self._first.items()}

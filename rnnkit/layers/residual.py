@@ -9,7 +9,7 @@ from typing import Any
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape
+from .base import Layer, Params, Pullback, Shape, check_cotangent
 from .container import Container, refuse_stateful
 from .streams import LayerStream
 
@@ -102,6 +102,7 @@ class Residual(Container):
         self._keeps(x.shape, y.shape)
 
         def back(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("Residual", dy, x.shape)
             dparams: dict[str, Params] = {}
             dx = dy
             for part, pullback in zip(reversed(self.parts), reversed(pullbacks), strict=True):

@@ -64,7 +64,10 @@ class LSTM(_Forgetting):
 
 @dataclass(frozen=True, repr=False)
 class PeepholeLSTM(_Forgetting):
-    """LSTM whose gates see the cell; equations and source: `cells.PeepholeLSTM`. Weights [W, U, b, p_i, p_f, p_o]."""
+    """LSTM whose gates see the cell; equations and source: `cells.PeepholeLSTM`. Arguments: `LSTM`.
+
+    Weights [W, U, b, p_i, p_f, p_o], gates i f g o; p (units,) each.
+    """
 
     def make_cell(self) -> Cell:
         return cells.PeepholeLSTM(self.activation, self.recurrent_activation)
@@ -110,7 +113,10 @@ class GRU(_Gated):
 
 @dataclass(frozen=True, repr=False)
 class LayerNormSimpleRNN(Recurrent):
-    """SimpleRNN with its pre-activation normalised; `cells.LayerNormSimpleRNN`. Weights [W, U, b, gamma, beta]."""
+    """SimpleRNN with its pre-activation normalised; equations and source: `cells.LayerNormSimpleRNN`.
+
+    Weights [W, U, b, gamma, beta]. Arguments: `Recurrent`; epsilon: added to the variance.
+    """
 
     units: int
     activation: Any = "tanh"
@@ -125,7 +131,8 @@ class LayerNormSimpleRNN(Recurrent):
 class LayerNormLSTM(_Forgetting):
     """LSTM with layer normalisation; equations and source: `cells.LayerNormLSTM`.
 
-    Weights [W, U, b, gamma_x, beta_x, gamma_h, beta_h, gamma_c, beta_c].
+    Weights [W, U, b, gamma_x, beta_x, gamma_h, beta_h, gamma_c, beta_c], gates i f g o; gamma_c and beta_c (units,),
+    the others (4 units,). Arguments: `LSTM`; epsilon: added to the variance.
     """
 
     _: KW_ONLY
@@ -137,7 +144,11 @@ class LayerNormLSTM(_Forgetting):
 
 @dataclass(frozen=True, repr=False)
 class LayerNormGRU(_Gated):
-    """GRU with layer normalisation; `cells.LayerNormGRU`. Weights [W, U, b, gamma_x, beta_x, gamma_h, beta_h]."""
+    """GRU with layer normalisation; equations and source: `cells.LayerNormGRU`.
+
+    Weights [W, U, b, gamma_x, beta_x, gamma_h, beta_h], gates z r n; gammas and betas (3 units,).
+    Arguments: `Recurrent`; epsilon: added to the variance.
+    """
 
     _: KW_ONLY
     epsilon: float = 1e-5

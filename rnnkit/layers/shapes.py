@@ -9,7 +9,7 @@ from rnnkit_kernels.types import Array
 
 from ..border import whole
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape, wrong_rank
+from .base import Layer, Params, Pullback, Shape, check_cotangent, wrong_rank
 from .streams import LayerStream
 
 __all__ = ["Flatten", "RepeatVector", "Reshape"]
@@ -23,8 +23,7 @@ class _Rearranging(Layer):
 
 def _reshaped(kind: str, x: Array, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
     def pullback(dy: Array) -> tuple[Params, Array]:
-        if dy.shape != shape:  # as many numbers in another order would pass unseen
-            raise ValueError(f"{kind}: dy is {shape}, as y; got {dy.shape}")
+        check_cotangent(kind, dy, shape)
         return {}, dy.reshape(x.shape)
 
     return x.reshape(shape), pullback
@@ -113,7 +112,12 @@ class RepeatVector(_Rearranging):
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         if x.ndim != 2:
             raise wrong_rank("RepeatVector", x.shape, 2, hint="")
-        return x[:, None].repeat(self.n, axis=1), lambda dy: ({}, dy.sum(axis=1))
+
+        def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("RepeatVector", dy, (len(x), self.n, x.shape[1]))
+            return {}, dy.sum(axis=1)
+
+        return x[:, None].repeat(self.n, axis=1), pullback
 
 
 def _count(sizes: Shape) -> int | None:

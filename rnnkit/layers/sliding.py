@@ -13,6 +13,7 @@ from rnnkit_kernels.types import Array
 
 from ..border import whole
 from .base import FEATURE_AXIS, Shape, wrong_rank
+from .streams import check_state
 
 __all__ = ["Sliding", "WindowStream", "one_number", "padding_of"]
 
@@ -154,5 +155,10 @@ class WindowStream:
 
     @state.setter
     def state(self, state: dict[str, Array]) -> None:
+        wanted: dict[str, tuple[int, ...]] = {"seen": (), "real": self._real.shape}
+        like: Any = self._ring if self._ring is not None else state.get("ring")
+        if "ring" in state or self._like is not None:
+            wanted["ring"] = (*self._real.shape, *np.shape(like)[2:])
+        check_state(self._sliding.layer, state, wanted)
         self._seen, self._real = int(state["seen"]), state["real"].copy()
         self._ring = state["ring"].copy() if "ring" in state else None

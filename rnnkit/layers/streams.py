@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from rnnkit_kernels.types import Array
 
 from ..context import Context
 
-__all__ = ["LayerStream", "StepByStep"]
+__all__ = ["LayerStream", "StepByStep", "check_state"]
 
 
 class LayerStream(Protocol):
@@ -29,6 +31,13 @@ class LayerStream(Protocol):
 
     @state.setter
     def state(self, state: dict[str, Array]) -> None: ...
+
+
+def check_state(kind: str, state: dict[str, Array], wanted: dict[str, tuple[int, ...]]) -> None:
+    """Refuses a state of other names, or with an array of another shape, than this stream has."""
+    given = {name: np.shape(value) for name, value in state.items()}
+    if given != wanted:
+        raise ValueError(f"the state of this stream of {kind} is {wanted}, shapes by name; got {given}")
 
 
 class StepByStep:

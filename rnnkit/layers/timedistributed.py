@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape
+from .base import Layer, Params, Pullback, Shape, check_cotangent
 from .container import Container, layers_within, refuse_stateful
 
 __all__ = ["TimeDistributed"]
@@ -77,8 +77,7 @@ class TimeDistributed(Container):
         y, back = self.parts["layer"](inner, x.reshape(B * T, *x.shape[2:]), here)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
-            if dy.shape != (B, T, *y.shape[1:]):
-                raise ValueError(f"TimeDistributed: dy is {(B, T, *y.shape[1:])}, as y; got {dy.shape}")
+            check_cotangent("TimeDistributed", dy, (B, T, *y.shape[1:]))
             dparams, dx = back(dy.reshape(y.shape))
             return self.join({"layer": dparams}), dx.reshape(x.shape)
 
@@ -101,6 +100,7 @@ class TimeDistributed(Container):
                 ctx.inside("layer").record(name, new)  # type: ignore[misc]
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("TimeDistributed", dy, (*x.shape[:2], *outputs[0].shape[1:]))
             found = [back(dy[:, t]) for t, back in enumerate(backs)]
             dparams = {name: sum(d[name] for d, _ in found) for name in inner}
             return self.join({"layer": dparams}), np.stack([dx for _, dx in found], axis=1)

@@ -10,7 +10,7 @@ from rnnkit_kernels.types import Array
 
 from ..border import whole
 from ..context import DETERMINISTIC, Context
-from .base import Layer, Params, Pullback, Shape, feature_count
+from .base import Layer, Params, Pullback, Shape, check_cotangent, feature_count
 from .core import activate
 from .residual import PartStreams, reach_in_a_row
 from .wavenet import WaveNetBlock, WaveNetOptions
@@ -78,6 +78,7 @@ class WaveNet(WaveNetOptions):
         y, through = activate(self.activation, total)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
+            check_cotangent("WaveNet", dy, y.shape)
             owed, dparams = through(dy), {}
             dx: Any = None
             for part, block in reversed(self.parts.items()):

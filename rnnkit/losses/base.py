@@ -12,6 +12,7 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..foreign import UnderstandsKeras
+from ..ranges import check_flags
 from .comparison import Comparison, array, compare
 
 __all__ = ["Averaged", "Loss", "PerRow", "PerValue"]
@@ -30,6 +31,9 @@ class Averaged(metaclass=UnderstandsKeras):
     """A loss that is a mean over values; a subclass says what is compared with what, and gives values and slopes."""
 
     names: ClassVar[Sequence[str]]
+
+    def __post_init__(self) -> None:
+        check_flags(self)
 
     @abstractmethod
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:

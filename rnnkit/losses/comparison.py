@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rnnkit_kernels.types import Array
 
@@ -18,7 +19,7 @@ _SEQUENCES = "; does the last recurrent layer return sequences where it should n
 class Comparison:
     """y and target in shapes that go together, with weight and mask laid over them.
 
-    y, target  y's dtype; zero where masked, so that nothing is computed with what lies behind a mask
+    y, target  y's dtype, labels float64; zero where masked, so that nothing is computed with what lies behind a mask
     size       the number of values: of entries of y, or of rows where a row is judged as a whole
     weight     y's dtype, broadcasts over y, zero where masked; or None
     mask       bool, broadcasts over y, True where an entry is real; or None
@@ -78,12 +79,13 @@ def compare_rows(y: Any, target: Any, *, labels: bool, sample_weight: Any = None
     """Brings y, target, weight and mask together, row by row: a row is the last axis of y, one number for each class.
 
     y              (..., C), float, two axes at least
-    target         (..., C); with `labels` (...) or (..., 1), which comes back as (..., 1); cast to y's dtype
+    target         (..., C), cast to y's dtype; with `labels` (...) or (..., 1), which comes back as (..., 1),
+                   in float64: above 2^24 float32 has no odd numbers
     sample_weight  the leading axes of the rows (...), one at least; a last axis of 1 more is dropped
     mask           bool, shaped like a sample_weight
     raises         ValueError for any other shape, TypeError for any other dtype
     """
-    y, target = _numbers(y, target)
+    y, target = _numbers(y, target, np.dtype(np.float64) if labels else None)
     rows = y.shape[:-1]
     if not rows:
         raise ValueError(f"y {y.shape} has no axis of classes: expected (batch, classes) or (batch, time, classes).")
@@ -108,14 +110,14 @@ def array(given: Any) -> Array:
     return cast(Array, given if hasattr(given, "dtype") else np.asarray(given))
 
 
-def _numbers(y: Any, target: Any) -> tuple[Array, Array]:
-    """y and target as arrays of y's dtype."""
+def _numbers(y: Any, target: Any, dtype: DTypeLike | None = None) -> tuple[Array, Array]:
+    """y and target as arrays; target in y's dtype, or in the one given."""
     y, target = array(y), array(target)
     if y.dtype.kind != "f":
         raise TypeError(f"y is {y.dtype}; a loss has a slope only on floats: pass y as float32 or float64.")
     if target.dtype.kind not in "biuf":
         raise TypeError(f"target is {target.dtype}, expected real numbers: cast it to {y.dtype}.")
-    return y, target.astype(y.dtype, copy=False)
+    return y, target.astype(y.dtype if dtype is None else dtype, copy=False)
 
 
 def _laid(y: Array, target: Array, values: tuple[int, ...], sample_weight: Any, mask: Any) -> Comparison:

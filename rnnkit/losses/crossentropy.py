@@ -19,6 +19,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..ranges import number
 from .base import PerRow, PerValue
 from .comparison import Comparison, compare_rows
 from .regression import EPSILON
@@ -36,7 +37,7 @@ class BinaryCrossentropy(PerValue):
     label_smoothing  s in [0, 1]: the target becomes (1 - s) t + s / 2; 0
     target           in [0, 1], any number there; y in [0, 1], unless it is logits
     From logits l = max(y, 0) - t y + log(1 + exp(-|y|)) and dl/dy = sigmoid(y) - t.
-    Raises ValueError for a target outside [0, 1] (Keras computes on, towards minus infinity).
+    Raises ValueError for a label_smoothing or a target outside [0, 1] (Keras computes on, towards minus infinity).
     """
 
     names = ("binary_crossentropy", "bce")
@@ -44,7 +45,8 @@ class BinaryCrossentropy(PerValue):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label_smoothing", _share(self.label_smoothing))
+        super().__post_init__()
+        object.__setattr__(self, "label_smoothing", number("label_smoothing", self.label_smoothing, 0, 1, "[]"))
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
         """See `compare`."""
@@ -113,7 +115,8 @@ class CategoricalCrossentropy(_OfClasses):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label_smoothing", _share(self.label_smoothing))
+        super().__post_init__()
+        object.__setattr__(self, "label_smoothing", number("label_smoothing", self.label_smoothing, 0, 1, "[]"))
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
         """See `compare_rows`, without labels."""
@@ -139,11 +142,18 @@ class SparseCategoricalCrossentropy(_OfClasses):
     ignore_class  the label of rows that count for nothing, as if they were masked: neither in the sum nor in the
                   number of rows; often -1; None
     Raises ValueError for a label that is no class, naming the first; masked rows may hold any. (PyTorch under Keras
-    stops with an index error, and cuts 1.5 to 1.)
+    stops with an index error, and cuts 1.5 to 1.) TypeError for an ignore_class that is no whole number.
     """
 
     names = ("sparse_categorical_crossentropy",)
     ignore_class: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (label := self.ignore_class) is not None:
+            if isinstance(label, bool) or not isinstance(label, int | np.integer):
+                raise TypeError(f"ignore_class is {label!r}, expected a whole number, the label of rows to leave out.")
+            object.__setattr__(self, "ignore_class", int(label))
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
         """See `compare_rows`, with labels; those of `ignore_class` join the mask."""
@@ -176,12 +186,6 @@ def _clipped(p: Array) -> tuple[Array, Array]:
 def _cross(t: Array, log_p: Array) -> Array:
     """-sum(t log_p) over the last axis, kept; a class that is ruled out, log p = -inf, costs nothing where t is 0."""
     return -np.sum(t * np.where(t == 0, 0, log_p), axis=-1, keepdims=True)
-
-
-def _share(label_smoothing: float) -> float:
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing is a share from 0 to 1, got {label_smoothing!r}.")
-    return float(label_smoothing)  # a NumPy float64 would promote float32 values
 
 
 def _first(name: str, values: Array, bad: Array) -> str:

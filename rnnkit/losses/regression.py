@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..ranges import number
 from .base import PerValue
 from .comparison import Comparison, array, compare
 
@@ -78,17 +78,15 @@ class Huber(PerValue):
 
     delta: the distance at which one becomes the other, in the unit of y; default 1.
     Raises ValueError unless delta is positive and finite.
-    Source: Huber 1964, Ann. Math. Statist. 35(1), section 2; Keras 3 `losses.huber`.
+    Source: Huber 1964, Ann. Math. Statist. 35(1); Keras 3 `losses.huber`.
     """
 
     names = ("huber",)
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < math.inf:
-            raise ValueError(f"delta is {self.delta}, expected a positive finite distance, for example 1.0.")
-        # A NumPy float64 would promote float32 values.
-        object.__setattr__(self, "delta", float(self.delta))
+        super().__post_init__()
+        object.__setattr__(self, "delta", number("delta", self.delta, ends="()"))
 
     def terms(self, y: Array, target: Array) -> tuple[Array, Array]:
         error = y - target
@@ -101,7 +99,8 @@ class Huber(PerValue):
 class LogCosh(PerValue):
     """l = log(cosh(e)), e = y - target: about e^2 / 2 near the target, |e| - log 2 far from it; the slope is tanh(e).
 
-    Written as |e| + log(1 + exp(-2 |e|)) - log 2, which no error overflows.
+    Written as |e| + log(1 + (exp(-2 |e|) - 1) / 2), which no error overflows. Keras' |e| + log(1 + exp(-2 |e|)) - log 2
+    is the same but for rounding, in which, in float32, it loses itself below |e| = 0.001.
     """
 
     names = ("log_cosh", "logcosh")
@@ -109,7 +108,7 @@ class LogCosh(PerValue):
     def terms(self, y: Array, target: Array) -> tuple[Array, Array]:
         error = y - target
         distance = np.abs(error)
-        return distance + np.log1p(np.exp(-2 * distance)) - math.log(2), np.tanh(error)
+        return distance + np.log1p(np.expm1(-2 * distance) / 2), np.tanh(error)
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Quantile(PerValue):
               (0.1, 0.5, 0.9): then the last axis of y has an output for each, compared with one and the same target,
               target (...) or (..., 1) for y (..., 3), and the value is the mean over all outputs.
     At y = target, where it has no derivative, the slope is 0.
-    Raises ValueError for what is no quantile, and where the last axis of y has another length.
+    Raises ValueError for a number out of range, and where the last axis of y has another length.
     Source: Koenker & Bassett 1978, Econometrica 46(1), eq. 3.1.
     """
 
@@ -130,11 +129,13 @@ class Quantile(PerValue):
     quantile: float | tuple[float, ...] = 0.5
 
     def __post_init__(self) -> None:
-        several = isinstance(self.quantile, (tuple, list, np.ndarray))
-        given = tuple(float(q) for q in self.quantile) if several else (float(self.quantile),)  # type: ignore[arg-type, union-attr]
-        if not given or not all(0 < q < 1 for q in given):
-            raise ValueError(f"quantile is {self.quantile!r}, expected a number between 0 and 1, or several of them.")
-        object.__setattr__(self, "quantile", given if several else given[0])
+        super().__post_init__()
+        several = isinstance(self.quantile, tuple | list) or np.ndim(self.quantile) == 1
+        given: Any = self.quantile if several else [self.quantile]
+        if not len(given):
+            raise ValueError("quantile is empty, expected a number between 0 and 1, or several of them.")
+        read = tuple(number("quantile", q, 0, 1, "()") for q in given)
+        object.__setattr__(self, "quantile", read if several else read[0])
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
         """See `compare`; with several quantiles, the target once for each."""

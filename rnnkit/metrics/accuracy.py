@@ -5,6 +5,7 @@ Source: Keras 3, `keras/src/metrics/accuracy_metrics.py`; which kind "accuracy" 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from rnnkit_kernels.types import Array
 
 from ..losses import Comparison, compare, compare_rows
 from ..losses.comparison import array
+from ..ranges import number
 from .base import Average
 
 __all__ = [
@@ -68,11 +70,14 @@ class Accuracy(_OfValues):
 class BinaryAccuracy(_OfValues):
     """The share of values on their target's side of the threshold: y > threshold where the target is 1, else not.
 
-    threshold: 0.5, for probabilities; 0 for logits.
+    threshold: 0.5, for probabilities; 0 for logits. Raises TypeError for what is no number, ValueError for NaN.
     """
 
     name: str = "binary_accuracy"
     threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "threshold", number("threshold", self.threshold, -math.inf, ends="[]"))
 
     def right(self, y: Array, target: Array) -> Array:
         return (y > self.threshold) == target

@@ -26,6 +26,7 @@ class FromFunction:
               an array (B, T, ...) of them. A single number counts as the mean of its batch, once for each of its rows,
               so that a small last batch has a small say (in Keras every batch has the same).
     name      the key in a history; the function's unless given
+    Raises TypeError for what is no function, or has no name where none is given.
     With a mask, values must be one for each step at least, and masked ones count for nothing: the function has already
     mixed the others. Raises ValueError for values that do not go with rows, mask or weights; TypeError for no numbers.
     """
@@ -34,7 +35,13 @@ class FromFunction:
     name: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.function.__name__)
+        name = self.name or getattr(self.function, "__name__", "")
+        if not callable(self.function) or not name:
+            raise TypeError(
+                f"{self.function!r} is no function with a name: expected a function of (y_true, y_pred), and where it "
+                "has no name of its own, a partial one for example, name='...'."
+            )
+        object.__setattr__(self, "name", name)
 
     def __call__(
         self, y: Array, target: Array, *, sample_weight: Array | None = None, mask: Array | None = None

@@ -31,6 +31,9 @@ __all__ = [
 class _OfLoss(Average):
     """The mean of what a loss is the mean of."""
 
+    def __post_init__(self) -> None:
+        self.measure()  # refuses wrong arguments where the metric is made, not where it is first asked
+
     @abstractmethod
     def measure(self) -> Averaged:
         """The loss that gives the values."""
@@ -44,8 +47,11 @@ class _OfLoss(Average):
 
 class _Root(_OfLoss):
     def result(self, total: float, count: float) -> float:
-        """The root of the mean for all batches so far; 0 where nothing was counted."""
-        return math.sqrt(super().result(total, count))
+        """The root of the mean for all batches so far; 0 where nothing was counted. Raises ValueError below 0."""
+        mean = super().result(total, count)
+        if mean < 0:
+            raise ValueError(f"the mean is {mean:g}, which has no root: expected sample weights from 0 up.")
+        return math.sqrt(mean)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class LastStep(Average):
     metric  what is averaged there, an `Average`; mean squared error unless given
     name    the key in a history
     y is (B, T, ...); for y (B, D), of a model without steps, it is the last output. A row whose steps are all masked
-    is not counted. Raises ValueError for y (B,).
+    is not counted. Raises ValueError for y (B,), and for rows of classes (B, C).
     """
 
     metric: Average = _MSE
@@ -37,7 +37,8 @@ class LastStep(Average):
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
         pair = self.metric.pair(y, target, sample_weight=sample_weight, mask=mask)
-        if len(pair.y.shape) < 2:
+        classes = pair.size < pair.y.size  # the last axis is a row that is judged as a whole
+        if len(pair.y.shape) < 2 + classes:
             raise ValueError(f"y {pair.y.shape} has no steps: expected (batch, time, ...) for {self.name}.")
         if pair.mask is not None and len(pair.mask.shape) > 1:
             shape = np.broadcast_shapes(pair.mask.shape, (1, pair.y.shape[1]) + (1,) * (len(pair.y.shape) - 2))

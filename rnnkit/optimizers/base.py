@@ -14,7 +14,7 @@ from rnnkit_kernels.types import Array
 
 from .. import trees
 from ..foreign import UnderstandsKeras
-from ..ranges import number, steps
+from ..ranges import check_flags, number, steps
 from . import clipping
 
 __all__ = ["Optimizer", "Updated"]
@@ -55,7 +55,8 @@ class Optimizer(metaclass=UnderstandsKeras):
                      parameters move with every n-th call only, n from 2 up, along the mean gradient of n calls: clipped
                      as a mean, decayed once. Between, the gradients are summed, and all else stays as it is.
     None, the default of the last five, leaves them out.
-    Raises ValueError for a number out of range and for two clippings at once, TypeError for what is no number.
+    Raises ValueError for a number out of range and for two clippings at once, TypeError for what is no number,
+    and for a flag that is neither True nor False.
     A NaN or infinite gradient is not looked for.
     """
 
@@ -70,6 +71,7 @@ class Optimizer(metaclass=UnderstandsKeras):
     numbers: ClassVar[Mapping[str, float]] = {}
 
     def __post_init__(self) -> None:
+        check_flags(self)
         for name in (entry.name for entry in fields(self)):
             if name in _LIMITS and getattr(self, name) is not None:
                 object.__setattr__(self, name, number(name, getattr(self, name), *_LIMITS[name]))

@@ -27,8 +27,9 @@ def to_categorical(y: ArrayLike, num_classes: int | None = None) -> Array:
     The numbers are those of keras.utils.to_categorical, which counts negative classes from the end and cuts fractions
     off where this function refuses.
     """
-    classes = to_indices("y", [y] if np.isscalar(y) else y)
-    shape = () if np.isscalar(y) else classes.shape
+    single = np.isscalar(y) or getattr(y, "shape", None) == ()
+    classes = to_indices("y", [y] if single else y)
+    shape = () if single else classes.shape
     if len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
     if num_classes is not None:
@@ -90,7 +91,7 @@ def one_hot_sequences(
 
 def to_indices(name: str, given: Any) -> Array:
     """`given` as int64 from 0 up. Raises ValueError or TypeError, as `border.to_array`, and for negative numbers."""
-    if hasattr(given, "__len__") and not len(given):
+    if hasattr(given, "__len__") and getattr(given, "shape", None) != () and not len(given):
         return np.zeros(np.shape(given), np.int64)
     indices = to_array(name, given, np.int64)
     if (indices < 0).any():

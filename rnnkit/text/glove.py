@@ -121,6 +121,8 @@ def _vectors(
         if len(fields) != dim + 1:
             raise broken(path, number, f"expected a word and {dim} numbers; found {len(fields)} fields")
         word = fields[0]
+        if word.strip(" ") != word:
+            raise broken(path, number, f"there is a blank too many beside the word {word.strip(' ')!r}")
         if not word:
             raise broken(path, number, "the line begins with a blank: the word is missing")
         if " " in word and _is_number(word.rsplit(" ", 1)[1]):

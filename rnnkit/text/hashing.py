@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
+
 from ..border import whole
 from .words import FILTERS, Analyzer, analysed
 
@@ -62,12 +64,12 @@ def _hash(given: Any) -> Callable[[Hashable], int]:
 
     def checked(word: Hashable) -> int:
         number = given(word)
-        if isinstance(number, bool) or not isinstance(number, int):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer):
             raise TypeError(f"hash_function gives a whole number; got {number!r} for {word!r}")
-        return number
+        return int(number)
 
     return checked
 
 
 def _md5(word: Hashable) -> int:
-    return int(hashlib.md5(str(word).encode(), usedforsecurity=False).hexdigest(), 16)
+    return int(hashlib.md5(str(word).encode(errors="surrogatepass"), usedforsecurity=False).hexdigest(), 16)

@@ -27,13 +27,14 @@ def pad_sequences(
     sequences   a list of B sequences (lists or arrays), whose items are numbers or arrays of one shape S; some may be
                 empty
     maxlen      steps T of the result; None takes the longest sequence
-    dtype       of the result. Items are cast as NumPy casts them: an integer dtype, the default, cuts fractions off
+    dtype       of the result. An integer dtype, the default, cuts fractions off
     padding     "pre" or "post": where the fill stands. "pre" keeps the last word next to a recurrent layer's output
     truncating  "pre" or "post": the end that a long sequence loses. "pre" keeps its last T items
     value       the fill; a str needs dtype=object or a dtype of str
     returns     (B, T, *S)
     raises      ValueError for what is no list of sequences, for no sequences without a maxlen, items of different
-                shapes, items that do not fit the dtype, other words for padding and truncating, a maxlen below 1
+                shapes, items or a value that the dtype cannot hold (NumPy would wrap round those of an array), other
+                words for padding and truncating, a maxlen below 1
 
     The numbers are those of keras.utils.pad_sequences. Keras lets maxlen=0 and unknown words for padding pass where
     no sequence comes across them; here they are always refused.
@@ -52,7 +53,7 @@ def pad_sequences(
     else:
         maxlen = max(lengths)
     inner = next((_items(k, sequences[k], dtype).shape[1:] for k, length in enumerate(lengths) if length), ())
-    padded = np.full((len(lengths), maxlen, *inner), value, dtype)
+    padded = np.full((len(lengths), maxlen, *inner), _cast("the value", value, dtype), dtype)
     for k, (sequence, length) in enumerate(zip(sequences, lengths, strict=True)):
         if not length:
             continue
@@ -80,7 +81,17 @@ def _has_items(given: Any) -> bool:
 
 
 def _items(number: int, items: Any, dtype: DTypeLike) -> Array:
+    return _cast(f"the items of sequence {number}", items, dtype)
+
+
+def _cast(what: str, given: Any, dtype: DTypeLike) -> Array:
+    kind = np.dtype(dtype)
     try:
-        return np.asarray(items, dtype)
+        array = np.asarray(given, None if isinstance(given, np.ndarray | np.generic | float) else kind)
+        if kind.kind in "iu" and array.dtype != kind and array.dtype.kind in "iuf" and array.size:
+            low, high = np.iinfo(kind).min, np.iinfo(kind).max
+            if not (array.min() >= low and array.max() < high + 1):  # NaN is neither
+                raise ValueError(f"it goes from {low} to {high}, these from {array.min()} to {array.max()}")
+        return array.astype(kind, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"the items of sequence {number} do not make an array of {np.dtype(dtype)}: {error}") from None
+        raise ValueError(f"{what} cannot be held in {kind}: {error}") from None

@@ -1,7 +1,8 @@
 """Asks Keras what `text_cases.py` holds, and writes the answers to `text.json`.
 
-    python tests/peers/make_text.py
+    PYTHONHASHSEED=0 python tests/peers/make_text.py
 
+Keras' tokenizer goes through sets of words: the seed gives its JSON the same order in every run.
 Needs keras 3; the tests that read the answers do not.
 """
 

@@ -68,6 +68,17 @@ def test_the_hash_is_the_same_in_every_run_and_leaves_zero_free():
     assert set(numbers) == set(range(1, 10))
 
 
+def test_half_a_character_has_a_hash_too():
+    assert text.one_hot("a \ud800 b", 10) == text.one_hot("a \ud800 b", 10)
+    assert len(text.one_hot("a \ud800 b", 10)) == 3
+    assert text.hashing_trick("one two", 10, hash_function=lambda word: np.int64(len(word))) == [4, 4]
+
+
+def test_a_single_class_is_one_vector_however_it_comes():
+    for one in (2, np.int64(2), np.array(2)):
+        assert text.to_categorical(one, 4).tolist() == [0, 0, 1, 0]
+
+
 def test_any_function_may_hash():
     assert text.hashing_trick("uno dos", 10, hash_function=len) == [4, 4]
     assert text.one_hot("uno dos", 10, hash_function=lambda word: -1) == [9, 9]
@@ -118,9 +129,14 @@ def test_what_cannot_be_encoded_is_refused(call, error, sentence):
         ([[1], "ab"], {}, "sequence 1 is a list or an array of items; got str 'ab'"),
         ([[1]], {"value": "x"}, "value 'x' does not fit dtype int32; pass dtype=object"),
         ([[1], [[2]]], {}, r"the items of sequence 1 have shape \(1,\), those before it \(\)"),
-        ([[[1], [2, 3]]], {}, "the items of sequence 0 do not make an array of int32"),
-        ([[1], ["x"]], {}, "the items of sequence 1 do not make an array of int32"),
-        ([[2**40]], {}, "the items of sequence 0 do not make an array of int32"),
+        ([[[1], [2, 3]]], {}, "the items of sequence 0 cannot be held in int32"),
+        ([[1], ["x"]], {}, "the items of sequence 1 cannot be held in int32"),
+        ([[2**40]], {}, "the items of sequence 0 cannot be held in int32"),
+        ([np.array([1, 2**40])], {}, "in int32: it goes from .* these from 1 to 1099511627776"),
+        ([np.array([np.nan, 1])], {}, "the items of sequence 0 cannot be held in int32"),
+        ([np.array([-1])], {"dtype": "uint8"}, "the items of sequence 0 cannot be held in uint8"),
+        ([[1]], {"dtype": "uint8", "value": 300}, "the value cannot be held in uint8"),
+        ([[1]], {"value": float("nan")}, "the value cannot be held in int32"),
     ],
 )
 def test_what_cannot_be_padded_is_refused(sequences, options, sentence):

@@ -167,3 +167,9 @@ def test_arguments_that_do_not_fit_are_refused(file, options, error, sentence):
 def test_a_missing_file_is_the_systems_own_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_glove(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("line", ["cat  1 2", " cat 1 2", "  cat   1 2"])
+def test_a_word_with_a_blank_beside_it_would_never_be_found_and_is_refused(file, line):
+    with pytest.raises(ValueError, match="line 2: there is a blank too many beside the word 'cat'"):
+        load_glove(file(f"the 1 2\n{line}\n"), dim=2)

@@ -1,4 +1,4 @@
-"""Bidirectional and TimeDistributed: what they are made of, done by hand; masks, dropout, gradients, refusals."""
+"""Bidirectional: two layers run by hand from both ends; masks, dropout, restarts, gradients, refusals."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wrapper_cases import MASK, MERGES, rng_of, same, started
 
 from rnnkit import Context, Sequential, gradcheck, layers
-from rnnkit.layers.container import Container, layers_within
 from rnnkit_kernels import cells
 
 FEW = settings(max_examples=10, deadline=None, derandomize=True)
-MASK = np.array([[True, True, False, True], [False, False, True, True], [False, False, False, False]])
-MERGES = ["concat", "sum", "mul", "ave", None]
 MODES = pytest.mark.parametrize("mode", MERGES)
 
 # A recurrent layer of every kind, to be read in both directions.
@@ -39,30 +37,11 @@ def inner(name, **options):
     return kind(*arguments, **options)
 
 
-def rng_of(seed=0):
-    return np.random.default_rng(seed)
-
-
-def started(layer, shape, dtype="float64"):
-    """Parameters away from their starting values; a variance stays positive."""
-    rng = rng_of(1)
-    return {k: w + (0.3 * rng.random(w.shape)).astype(dtype) for k, w in layer.init(rng_of(), shape, dtype)[0].items()}
-
-
 def merged(mode, f, b):
     """What the two outputs become, written down once more."""
     if mode == "concat":
         return np.concatenate([f, b], axis=-1)
     return {"sum": f + b, "mul": f * b, "ave": (f + b) / 2}[mode]
-
-
-def same(a, b, digits=1e-12):
-    assert a.keys() == b.keys()
-    for k in a:
-        np.testing.assert_allclose(a[k], b[k], rtol=digits, atol=digits, err_msg=k)
-
-
-# Bidirectional
 
 
 @EACH
@@ -297,16 +276,6 @@ def test_layers_that_do_not_go_together_are_refused():
             uneven.plan((None, 5, 2))
 
 
-@pytest.mark.parametrize("wrapper", [layers.Bidirectional, layers.TimeDistributed])
-def test_a_state_that_goes_on_from_batch_to_batch_is_refused_inside(wrapper):
-    with pytest.raises(ValueError, match=rf"{wrapper.__name__} takes no stateful layer, and LSTM has stateful=True"):
-        wrapper(layers.LSTM(3, stateful=True))
-    deep = layers.TimeDistributed(layers.Dense(2))
-    object.__setattr__(deep, "layer", layers.LSTM(3, stateful=True))
-    with pytest.raises(ValueError, match="LSTM has stateful=True"):
-        layers.TimeDistributed(deep)
-
-
 def test_several_outputs_are_said_and_a_model_refuses_them():
     assert layers.Bidirectional(layers.LSTM(3)).several_outputs is None
     assert layers.Bidirectional(layers.LSTM(3), None).several_outputs == "merge_mode=None"
@@ -323,226 +292,3 @@ def test_the_backward_direction_cannot_be_streamed():
     assert layer.reach == (np.inf, 1)
     with pytest.raises(ValueError, match="its backward direction begins at the end of the sequence"):
         layer.stream({}, 1)
-
-
-# TimeDistributed
-
-# A layer inside, and what is fed to the wrapper around it.
-DISTRIBUTED = {
-    "Dense": (layers.Dense(3, "tanh"), (3, 4, 2)),
-    "LSTM over inner sequences": (layers.LSTM(2), (2, 3, 4, 2)),
-    "Bidirectional": (layers.Bidirectional(layers.GRU(2, return_sequences=True)), (2, 2, 3, 2)),
-    "Flatten": (layers.Flatten(), (2, 3, 2, 2)),
-    "RepeatVector": (layers.RepeatVector(2), (2, 3, 2)),
-    "LayerNormalization": (layers.LayerNormalization(epsilon=0.1), (3, 4, 2)),
-    "BatchNormalization": (layers.BatchNormalization(epsilon=0.1), (3, 4, 2)),
-    "Dropout": (layers.Dropout(0.4), (3, 4, 2)),
-    "TimeDistributed": (layers.TimeDistributed(layers.Dense(2)), (2, 3, 2, 2)),
-}
-WRAPPED = pytest.mark.parametrize(("layer", "shape"), DISTRIBUTED.values(), ids=DISTRIBUTED)
-
-
-@WRAPPED
-@pytest.mark.parametrize("training", [False, True])
-def test_a_layer_at_every_step_passes_the_gradient_check(layer, shape, training):
-    mask = rng_of(3).random(shape[:2]) < 0.7
-    report = gradcheck(layers.TimeDistributed(layer), shape=shape, mask=mask, dropout=training)
-    assert report, report
-
-
-@WRAPPED
-def test_every_step_is_what_the_layer_alone_makes_of_it(layer, shape):
-    x, wrapped = rng_of().standard_normal(shape), layers.TimeDistributed(layer)
-    params = started(wrapped, shape)
-    alone = {name.removeprefix("layer."): w for name, w in params.items()}
-    y, pullback = wrapped(params, x)
-    assert y.shape == wrapped.plan(shape)[1]
-    assert wrapped.plan((None, None, *shape[2:]))[1] == (None, None, *y.shape[2:])
-    dy = rng_of(4).standard_normal(y.shape)
-    dparams, dx = pullback(dy)
-    total = {name: np.zeros_like(w) for name, w in params.items()}
-    for t in range(shape[1]):
-        step, back = layer(alone, x[:, t])
-        np.testing.assert_allclose(y[:, t], step, rtol=1e-13)
-        part, dx_step = back(dy[:, t])
-        np.testing.assert_allclose(dx[:, t], dx_step, rtol=1e-12, atol=1e-13)
-        total = {name: g + part[name.removeprefix("layer.")] for name, g in total.items()}
-    same(dparams, total)
-
-
-def test_dropout_inside_is_drawn_anew_for_every_step():
-    x = np.ones((20, 6, 30))
-    y, _ = layers.TimeDistributed(layers.Dropout(0.5))({}, x, Context(rng=rng_of()))
-    assert len({step.tobytes() for step in y.reshape(120, 30)}) == 120
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_batch_statistics_inside_are_those_of_one_step_and_move_once_for_each(masked):
-    x = rng_of().standard_normal((5, 4, 2))
-    mask = rng_of(3).random((5, 4)) < 0.6 if masked else None
-    layer, recorded = layers.TimeDistributed(layers.BatchNormalization(momentum=0.7)), {}
-    params = started(layer, x.shape)
-    ctx = Context(mask=mask, rng=rng_of(), record=recorded.__setitem__)
-    y, _ = layer(params, x, ctx)
-    mean, variance = params["layer.moving_mean"], params["layer.moving_variance"]
-    for t in range(4):
-        real = x[:, t] if mask is None else x[mask[:, t], t]
-        count = len(real) + (1e-7 if masked else 0)
-        m = real.sum(axis=0) / count
-        v = ((real - m) ** 2).sum(axis=0) / count
-        z = (x[:, t] - m) / np.sqrt(v + 1e-3)
-        np.testing.assert_allclose(y[:, t], z * params["layer.gamma"] + params["layer.beta"], rtol=1e-10, atol=1e-12)
-        mean, variance = 0.7 * mean + 0.3 * m, 0.7 * variance + 0.3 * v
-    same(recorded, {"layer.moving_mean": mean, "layer.moving_variance": variance})
-
-
-def test_inside_sequences_of_its_own_a_masked_row_counts_in_no_statistic():
-    x = rng_of().standard_normal((4, 3, 2, 2))
-    mask = np.array([[True] * 3] * 3 + [[False] * 3])
-    layer, recorded, short = layers.TimeDistributed(layers.BatchNormalization()), {}, {}
-    params = started(layer, x.shape)
-    layer(params, x, Context(mask=mask, rng=rng_of(), record=recorded.__setitem__))
-    layer(params, x[:3], Context(rng=rng_of(), record=short.__setitem__))
-    same(recorded, short, 1e-6)  # the mask adds 1e-7 to a count of six
-
-
-def test_the_mask_passes_by_the_layer_inside():
-    layer, x = layers.TimeDistributed(layers.LSTM(2)), rng_of().standard_normal((3, 4, 5, 2))
-    params = started(layer, x.shape)
-    np.testing.assert_array_equal(layer(params, x, Context(mask=MASK))[0], layer(params, x)[0])
-    np.testing.assert_array_equal(layer.next_mask(MASK, x), MASK)
-    with pytest.raises(ValueError, match=r"the mask of TimeDistributed is \(batch, time\) = \(3, 4\); got \(3, 3\)"):
-        layer(params, x, Context(mask=MASK[:, :3]))
-
-
-@WRAPPED
-def test_what_is_distributed_over_time_is_streamed_step_by_step(layer, shape):
-    x, wrapped = rng_of().standard_normal(shape), layers.TimeDistributed(layer)
-    params = started(wrapped, shape)
-    y, stream = wrapped(params, x)[0], wrapped.stream(params, shape[0])
-    for t in range(shape[1]):
-        np.testing.assert_allclose(stream.step(x[:, t], None)[0], y[:, t], rtol=1e-13)
-
-
-def test_words_of_sentences_are_embedded_inside():
-    layer = layers.TimeDistributed(layers.Embedding(6, 2))
-    x = rng_of().integers(0, 6, (2, 3, 4))
-    params = started(layer, x.shape)
-    y, pullback = layer(params, x)
-    np.testing.assert_array_equal(y, params["layer.embeddings"][x])
-    assert pullback(y)[1].shape == x.shape
-    assert gradcheck(layer, x)
-
-
-def test_what_cannot_be_distributed_is_refused():
-    for wrong in (3, None, layers.Dense):
-        with pytest.raises(TypeError, match=r"TimeDistributed takes a layer, such as Dense\(8\); got"):
-            layers.TimeDistributed(wrong)
-    layer = layers.TimeDistributed(layers.Dense(2))
-    for refused in (lambda: layer.plan((None, 3)), lambda: layer({}, np.zeros((2, 3)))):
-        with pytest.raises(ValueError, match=r"TimeDistributed takes \(batch, time, \.\.\.\), three axes or more"):
-            refused()
-
-
-# Both are layers made of layers
-
-
-def nested():
-    return layers.TimeDistributed(layers.TimeDistributed(layers.BatchNormalization(momentum=0.5)))
-
-
-def test_what_is_recorded_inside_is_named_by_the_way_in():
-    names, x = [], rng_of().standard_normal((3, 2, 2, 2))
-    layer = nested()
-    layer(started(layer, x.shape), x, Context(rng=rng_of(), record=lambda name, _: names.append(name)))
-    assert names == ["layer.layer.moving_mean", "layer.layer.moving_variance"]
-
-
-def test_training_takes_over_what_is_recorded_inside():
-    model = Sequential([nested(), layers.Flatten(), layers.Dense(1)], dtype="float64", seed=0)
-    model.compile("sgd", "mse")
-    x = rng_of().standard_normal((3, 2, 2, 2)) + 5
-    model.train_on_batch(x, np.zeros((3, 1)))
-    _, _, mean, _ = model.get_weights()[:4]
-    expected = np.zeros(2)
-    for t in range(2):
-        for s in range(2):
-            expected = (expected + x[:, t, s].mean(axis=0)) / 2
-    np.testing.assert_allclose(mean, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        layers.TimeDistributed(layers.BatchNormalization(), trainable=False),
-        layers.TimeDistributed(layers.TimeDistributed(layers.BatchNormalization()), trainable=False),
-        layers.TimeDistributed(layers.BatchNormalization(trainable=False)),
-        layers.Bidirectional(layers.LSTM(2, return_sequences=True), trainable=False),
-    ],
-    ids=str,
-)
-def test_frozen_outside_nothing_inside_moves_by_a_bit(layer):
-    shape = (3, 2, 2, 2) if len(list(layers_within(layer))) == 3 and not hasattr(layer, "merge_mode") else (3, 4, 2)
-    model = Sequential([layer, layers.Flatten(), layers.Dense(1)], seed=0)
-    model.compile("adam", "mse")
-    model.build(shape)
-    before = model.get_weights()
-    model.fit(rng_of().standard_normal(shape), np.ones((3, 1)), epochs=2, verbose=0)
-    for a, b in zip(before[:-2], model.get_weights()[:-2], strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(before[-1], model.get_weights()[-1])
-
-
-def test_what_one_part_does_not_learn_the_other_may():
-    layer = layers.Bidirectional(layers.SimpleRNN(2), backward_layer=layers.GRU(2, go_backwards=True, trainable=False))
-    params = started(layer, (None, None, 2))
-    assert layer.learned(params) == ("forward.W", "forward.U", "forward.b")
-    assert nested().learned(started(nested(), (3, 2, 2, 2))) == ("layer.layer.gamma", "layer.layer.beta")
-
-
-def test_penalties_and_constraints_reach_what_is_inside():
-    def half_square(w):
-        return 0.5 * float((w * w).sum()), w
-
-    dense = layers.Dense(2, kernel_regularizer=half_square, bias_constraint=lambda w: w * 0)
-    layer = layers.TimeDistributed(layers.TimeDistributed(dense))
-    params = started(layer, (2, 3, 4, 2))
-    value, slopes = layer.penalty(params)
-    assert value == pytest.approx(0.5 * (params["layer.layer.W"] ** 2).sum())
-    assert list(slopes) == ["layer.layer.W"]
-    after = layer.constrained(params)
-    assert list(after) == list(params)
-    assert not after["layer.layer.b"].any()
-    np.testing.assert_array_equal(after["layer.layer.W"], params["layer.layer.W"])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("training", [False, True])
-def test_a_dtype_goes_through_unchanged(dtype, training):
-    stack = [
-        layers.TimeDistributed(layers.BatchNormalization()),
-        *(layers.Bidirectional(layers.LSTM(2, return_sequences=True), mode) for mode in MERGES[:-1]),
-    ]
-    for layer in stack:
-        x, recorded = rng_of().standard_normal((3, 4, 2)).astype(dtype), {}
-        params, _ = layer.init(rng_of(), x.shape, dtype)
-        ctx = Context(mask=MASK, rng=rng_of() if training else None, record=recorded.__setitem__)
-        y, pullback = layer(params, x, ctx)
-        dparams, dx = pullback(np.ones_like(y))
-        assert {a.dtype for a in (y, dx, *dparams.values(), *recorded.values())} == {np.dtype(dtype)}
-        assert {k: g.shape for k, g in dparams.items()} == {k: w.shape for k, w in params.items()}
-
-
-def test_all_layers_within_a_layer_are_found_outside_first():
-    whole = layers.TimeDistributed(layers.Bidirectional(layers.GRU(2)))
-    found = [type(layer).__name__ for layer in layers_within(whole)]
-    assert found == ["TimeDistributed", "Bidirectional", "GRU", "GRU"]
-    assert isinstance(layers.Bidirectional(layers.GRU(2)), Container)
-
-
-def test_a_wrapper_is_written_as_it_was_made():
-    layer = layers.Bidirectional(layers.GRU(2), "sum")
-    assert repr(layer) == "Bidirectional(layer=GRU(units=2), merge_mode='sum')"
-    assert layer == layers.Bidirectional(layers.GRU(2), merge_mode="sum") != layers.Bidirectional(layers.GRU(2))
-    assert type(layer)(**layer.config()) == layer
-    assert hash(layer) == hash(type(layer)(**layer.config()))
