@@ -14,6 +14,7 @@ from .callbacks import Callback, ProgressBar
 from .history import History
 from .progress import watched
 from .ragged import is_samples
+from .ranges import flag
 from .step import states_kept, step, truncated_steps, use
 from .sums import Sums
 
@@ -80,6 +81,7 @@ def fit(
     """See `Sequential.fit`."""
     model.check_compiled()
     first, last = (whole(name, n, least=0) for name, n in zip(("initial_epoch", "epochs"), span, strict=True))
+    shuffle = flag("shuffle", shuffle)
     if tbptt is not None:
         whole("tbptt", tbptt, least=1)
     train, held_out = _sources(model, data, *validation)

@@ -108,3 +108,17 @@ def test_a_cotangent_of_another_shape_than_y_is_refused(layer):
             if dy.shape != y.shape:
                 with pytest.raises(ValueError, match=r"dy .*; got \("):
                     pullback(dy)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: layers.Dense(2, use_bias="no"), "use_bias is 'no', expected True or False"),
+        (lambda: layers.LSTM(2, return_sequences=1), "return_sequences is 1, expected True or False"),
+        (lambda: layers.BatchNormalization(center=layers.Dense), r"center is .*, expected True or False"),
+        (lambda: layers.Conv1D(2, 3, kernel_initializer=None), "None is no initializer"),
+    ],
+)
+def test_flags_and_initializers_are_what_they_should_be(make, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        make()

@@ -17,6 +17,7 @@ from rnnkit.layers import (
     LSTM,
     BatchNormalization,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     Input,
@@ -366,8 +367,8 @@ def test_what_is_no_list_of_layers_and_no_shape_is_refused():
         Sequential(LSTM(3))
     with pytest.raises(TypeError, match="build takes the shape of x"):
         Sequential([LSTM(3)]).build(3)
-    with pytest.raises(TypeError, match="LSTM: trainable is True or False; got 'False'"):
-        Sequential([LSTM(3, trainable="False")])
+    with pytest.raises(TypeError, match="Dropout: trainable is True or False; got 'False'"):
+        Sequential([Dropout(0.1, trainable="False")])
 
 
 def test_a_gradient_that_is_limited_on_purpose_is_told_from_a_wrong_one():

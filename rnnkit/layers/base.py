@@ -25,6 +25,7 @@ from rnnkit_kernels.types import Array
 from .. import constraints, initializers, regularizers
 from ..context import DETERMINISTIC, Context
 from ..foreign import UnderstandsKeras
+from ..ranges import check_flags
 from .streams import LayerStream, StepByStep
 
 __all__ = ["FEATURE_AXIS", "Layer", "Params", "Pullback", "Shape", "check_cotangent", "feature_count", "wrong_rank"]
@@ -112,7 +113,8 @@ class Layer(metaclass=UnderstandsKeras):
         return getattr(self, f"{self.roles.get(weight, weight)}_{what}", None)
 
     def check_options(self) -> None:
-        """Refuses, when a layer is made, a name that no regularizer, constraint or initializer has."""
+        """Refuses, when a layer is made, what is no regularizer, constraint, initializer or flag."""
+        check_flags(self)
         known: dict[str, Callable[[Any], Any]] = {
             "regularizer": regularizers.get,
             "constraint": constraints.get,
@@ -120,7 +122,8 @@ class Layer(metaclass=UnderstandsKeras):
         }
         for field in fields(self):
             what = field.name.rpartition("_")[2]
-            if what in known and (given := getattr(self, field.name)) is not None:
+            given = getattr(self, field.name)
+            if what in known and (given is not None or what == "initializer"):
                 known[what](given)
 
     def learned(self, params: Params) -> tuple[str, ...]:
