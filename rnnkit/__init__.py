@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Adjoint, Cell, names
 
-from . import (
-    bptt,
-    callbacks,
-    constraints,
-    data,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    optimizers,
-    regularizers,
-    schedules,
-    text,
-)
+from . import constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from .context import Context
 from .gradcheck import gradcheck
 from .history import History
 from .model import Sequential
-from .saving import load
+
+if TYPE_CHECKING:
+    from . import bptt, callbacks, data, text
+    from .saving import load
 
 __version__ = "0.1.0"
 
@@ -50,3 +43,18 @@ __all__ = [
     "schedules",
     "text",
 ]
+
+# Read when they are asked for: `import rnnkit` is to be quick.
+_LATER = ("bptt", "callbacks", "data", "text")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(f".{name}", __name__)
+    if name == "load":
+        return import_module(".saving", __name__).load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,3 +20,16 @@ def test_the_kernels_never_import_the_package_above_them() -> None:
         "print(any(name == 'rnnkit' or name.startswith('rnnkit.') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_every_public_name_is_there_whether_it_is_read_at_once_or_later() -> None:
+    code = (
+        "import sys, rnnkit\n"
+        "later = {'rnnkit.bptt', 'rnnkit.callbacks', 'rnnkit.data', 'rnnkit.text', 'rnnkit.saving'}\n"
+        "assert not later & set(sys.modules), later & set(sys.modules)\n"
+        "assert set(rnnkit.__all__) <= set(dir(rnnkit))\n"
+        "for name in rnnkit.__all__: assert getattr(rnnkit, name) is not None, name\n"
+        "assert callable(rnnkit.gradcheck) and callable(rnnkit.load) and rnnkit.text.Tokenizer\n"
+        "assert not hasattr(rnnkit, 'nothing')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
