@@ -12,6 +12,7 @@ from . import constraints, initializers, layers, losses, metrics, optimizers, re
 from .context import Context
 from .gradcheck import gradcheck
 from .history import History
+from .layers import Input
 from .model import Sequential
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "Cell",
     "Context",
     "History",
+    "Input",
     "Sequential",
     "bptt",
     "callbacks",

@@ -65,9 +65,20 @@ def improves(model, x, y, **options):
 )  # fmt: skip
 def test_a_summary_counts_what_the_course_counts(stack, count):
     model = Sequential(stack)
-    if not model.built:
-        model.build((None, None))
     assert f"{count} parameters" in model.summary()
+    model.build((None, None))
+    assert f"{count} parameters" in model.summary()
+    assert f"{model.count_params():,}" == count
+
+
+def test_what_cannot_be_counted_yet_is_not():
+    lines = Sequential([Embedding(100, 8), Flatten(), Dense(1)]).summary().splitlines()
+    assert [line.split() for line in lines[2:5]] == [
+        ["0", "Embedding", "(?,", "?,", "8)", "800"],
+        ["1", "Flatten", "(?,", "?)", "0"],
+        ["2", "Dense", "?", "?"],
+    ]
+    assert lines[-1] == "not built: the input's shape is not known"
 
 
 def test_two_bidirectional_gru_layers_and_a_dense_one():

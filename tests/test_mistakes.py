@@ -376,3 +376,12 @@ def test_a_gradient_that_is_limited_on_purpose_is_told_from_a_wrong_one():
     assert not report
     assert "gradient_clip=0.001 of LSTM: it limits the gradient on purpose" in str(report)
     assert "gradient_clip" not in str(gradcheck(LSTM(3, gradient_clip=1e9), shape=(2, 3, 2))).partition("\n")[2]
+
+
+def test_a_layer_that_is_asked_for_weights_says_who_has_them():
+    layer = a_reader().layers[0]
+    for name in ("get_weights", "set_weights"):
+        with pytest.raises(AttributeError, match=rf"a layer holds no weights, its model does: model.{name}\(\)"):
+            getattr(layer, name)
+    with pytest.raises(AttributeError, match="'Embedding' object has no attribute 'wieghts'"):
+        _ = layer.wieghts

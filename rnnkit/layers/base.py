@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -57,6 +57,16 @@ class Layer(metaclass=UnderstandsKeras):
     roles: ClassVar[dict[str, str]] = {}
     # Whether every step is treated by itself, so that the layer can be fed step by step as it is.
     stepwise: ClassVar[bool] = False
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("get_weights", "set_weights"):
+                raise AttributeError(
+                    f"a layer holds no weights, its model does: model.{name}(); an Embedding starts from given ones as "
+                    "Embedding(..., weights=[matrix]), and keeps them with trainable=False"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def takes_indices(self) -> bool:
