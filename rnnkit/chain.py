@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from .context import Context
 from .layers.base import Layer, Params, Pullback
 from .layers.recurrent import Recurrent, State
 
-__all__ = ["Back", "through"]
+__all__ = ["Back", "reach_in_a_row", "through"]
 
 Back = Callable[[Array], tuple[list[Params], Array]]  # dy -> (dparams nested like the parameters, dx)
 
@@ -59,6 +59,16 @@ def through(
         return dparams, dy
 
     return y, ctx.mask if y.ndim > 2 else None, back  # where no steps are left, none is masked
+
+
+def reach_in_a_row(layers: Iterable[Layer]) -> tuple[float, int]:
+    """The reach of layers one after another: each sees its steps at the distance that the strides before it leave."""
+    seen: float = 1
+    apart = 1
+    for layer in layers:
+        more, stride = layer.reach
+        seen, apart = seen + (more - 1) * apart, apart * stride
+    return seen, apart
 
 
 def _called(layer: Layer, params: Params, x: Array, ctx: Context) -> tuple[Array, Pullback]:

@@ -15,13 +15,18 @@ from .trees import leaves
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["IN_PIECES", "IN_TRAINING", "IN_USE", "Witness"]
+__all__ = ["IN_PIECES", "IN_TRAINING", "IN_USE", "Witness", "told_in_a_sentence"]
 
 
 # The end of a message: in training, and where weights are only used.
 IN_TRAINING = "The weights are as before this batch; try a smaller learning rate or clipnorm."
 IN_PIECES = "The weights are as the piece before left them; try a smaller learning rate or clipnorm."
 IN_USE = "The weights are too large, or x is."
+
+
+def told_in_a_sentence() -> np.errstate:
+    """Around what may overflow: the one who looks at the numbers afterwards says so, instead of NumPy's warnings."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Witness:

@@ -10,6 +10,7 @@ import inspect
 from abc import ABCMeta
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, ClassVar
 
 __all__ = ["ANYTHING", "UnderstandsKeras", "refuse", "understood"]
@@ -68,7 +69,7 @@ class UnderstandsKeras(ABCMeta):
     aside: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        known = cls.__signature__.parameters
+        known = _signature(cls).parameters
         if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in known.values()):
             return super().__call__(*args, **kwargs)
         if not kwargs.keys() <= known.keys():
@@ -82,8 +83,13 @@ class UnderstandsKeras(ABCMeta):
     @property
     def __signature__(cls) -> inspect.Signature:
         """That of the constructor, which `inspect` would not find behind `__call__`."""
-        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return whole.replace(parameters=list(whole.parameters.values())[1:], return_annotation=whole.empty)
+        return _signature(cls)
+
+
+@cache
+def _signature(cls: Any) -> inspect.Signature:
+    whole = inspect.signature(cls.__init__)
+    return whole.replace(parameters=list(whole.parameters.values())[1:], return_annotation=whole.empty)
 
 
 def understood(
@@ -110,10 +116,11 @@ def understood(
     return kept
 
 
-def refuse(
-    owner: str, given: dict[str, Any], known: Iterable[str] = (), aside: dict[str, tuple[Any, ...]] | None = None
-) -> None:
-    """Raises as `understood` does unless every argument is harmless with the value it has."""
+def refuse(owner: str, given: dict[str, Any], known: Any = (), aside: dict[str, tuple[Any, ...]] | None = None) -> None:
+    """Raises as `understood` does unless every argument is harmless with the value it has.
+
+    known: names, or a function whose arguments they are, which is asked only where a name is wrong
+    """
     for name, value in given.items():
         values, instead = _RULES.get(name, ((), ""))
         harmless = (*values, *(aside or {}).get(name, ()))
@@ -121,5 +128,6 @@ def refuse(
             continue
         if name in _RULES or name in (aside or {}):
             raise ValueError(f"{owner}: {name}={value!r} is not part of rnnkit{': ' + instead if instead else ''}")
-        near = get_close_matches(name, list(known), n=1)
+        names = inspect.signature(known).parameters if callable(known) else known
+        near = get_close_matches(name, list(names), n=1)
         raise TypeError(f"{owner} has no argument {name!r}{f'; did you mean {near[0]!r}?' if near else ''}")

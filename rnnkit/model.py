@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
@@ -65,7 +64,7 @@ class Sequential(Stack):
         metrics see the mask, weighted_metrics the sample weights too. What Keras takes beside (`run_eagerly`,
         `jit_compile`, `steps_per_execution`) is taken, and without effect.
         """
-        refuse("compile", other, ("optimizer", "loss", "metrics", "weighted_metrics"))
+        refuse("compile", other, self.compile)
         chosen = optimizers.get(optimizer), None if loss is None else losses.get(loss)
         measured = [
             [metric_of(m) for m in (given if isinstance(given, (list, tuple)) else () if given is None else [given])]
@@ -120,7 +119,7 @@ class Sequential(Stack):
         """
         from .training import fit, watchers
 
-        refuse("fit", other, inspect.signature(self.fit).parameters)
+        refuse("fit", other, self.fit)
         batch_size = 32 if batch_size is None else batch_size
         validation = (validation_data, validation_split)
         data = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight, "class_weight": class_weight}
@@ -145,7 +144,7 @@ class Sequential(Stack):
         """
         from .training import train_on_batch
 
-        refuse("train_on_batch", other, inspect.signature(self.train_on_batch).parameters)
+        refuse("train_on_batch", other, self.train_on_batch)
         beside = {"sample_weight": sample_weight, "class_weight": class_weight, "mask": mask, "lengths": lengths}
         return train_on_batch(self, x, y, **beside, reset=reset)
 
@@ -171,7 +170,7 @@ class Sequential(Stack):
         """
         from .training import evaluate
 
-        refuse("evaluate", other, inspect.signature(self.evaluate).parameters)
+        refuse("evaluate", other, self.evaluate)
         batch_size = 256 if batch_size is None else batch_size
         self.check_compiled()
         beside = {"sample_weight": sample_weight, "mask": mask, "lengths": lengths, "reset": reset}
@@ -196,7 +195,7 @@ class Sequential(Stack):
         from .progress import watched
         from .step import use
 
-        refuse("predict", other, inspect.signature(self.predict).parameters)
+        refuse("predict", other, self.predict)
         batch_size = 256 if batch_size is None else batch_size
         beside = {"mask": mask, "lengths": lengths, "reset": reset}
         batches = source(x, form=self.form, batch_size=batch_size, labelled=False, **beside)

@@ -13,13 +13,11 @@ from rnnkit_kernels.types import Array
 
 from . import trees
 from .batches import Form, checked
-from .border import to_mask
-from .chain import Back, through
+from .chain import Back, reach_in_a_row, through
 from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Shape, wrong_rank
 from .layers.core import Input
 from .layers.recurrent import State
-from .layers.residual import reach_in_a_row
 from .weights import listed, taken
 
 if TYPE_CHECKING:
@@ -186,12 +184,6 @@ class Stack:
         """Stateful layers begin again from their initial states. (They do so too when the number of rows changes.)"""
         self.states.clear()
 
-    def prepare(self, x: Any, mask: Any = None, lengths: Any = None) -> tuple[Array, Array | None]:
-        """x and mask through the border: arrays of the model's dtype, finite, of the shape it was built for."""
-        data = checked(self.form, x, mask=mask, lengths=lengths)
-        self.accept(data.x.shape)
-        return data.x, data.mask
-
     def forward(
         self,
         x: Any,
@@ -205,9 +197,9 @@ class Stack:
 
         mask, lengths, reset: as in `Sequential.fit`.
         """
-        array, flags = self.prepare(x, mask, lengths)
-        begins = None if reset is None else to_mask("reset", reset, array)
-        y, _, pullback = self.run(array, Context(self.backend, flags, rng, reset=begins))
+        data = checked(self.form, x, mask=mask, lengths=lengths, reset=reset)
+        self.accept(data.x.shape)
+        y, _, pullback = self.run(data.x, Context(self.backend, data.mask, rng, reset=data.reset))
         return y, pullback
 
     def get_weights(self, tree: Any = None) -> list[Array]:

@@ -13,7 +13,7 @@ from rnnkit_kernels.types import Array
 
 from .batches import Batch
 from .context import Context
-from .diagnosis import IN_PIECES, IN_TRAINING, IN_USE, Witness
+from .diagnosis import IN_PIECES, IN_TRAINING, IN_USE, Witness, told_in_a_sentence
 from .layers.base import Params
 from .layers.recurrent import State
 from .truncation import pieces, run_on
@@ -41,7 +41,7 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
     """
     model.accept(batch.x.shape)
     witness, recorded, ctx = _watched(model, batch, where, IN_TRAINING if carried is None else IN_PIECES)
-    with states_kept(model, unless_done=True), _told_by_the_witness():
+    with states_kept(model, unless_done=True), told_in_a_sentence():
         y, mask, pullback = model.run(batch.x, ctx, carried)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
         witness.check_forward(value, y)
@@ -67,7 +67,7 @@ def use(model: Sequential, batch: Batch, where: str) -> tuple[Array, Array | Non
     """
     model.accept(batch.x.shape)
     witness = Witness(model, where, IN_USE)
-    with states_kept(model, unless_done=True), _told_by_the_witness():
+    with states_kept(model, unless_done=True), told_in_a_sentence():
         y, mask, _ = model.run(batch.x, Context(model.backend, batch.mask, None, witness.watch, batch.reset))
         witness.check_output(y)
     return y, mask
@@ -106,7 +106,7 @@ def truncated_steps(model: Sequential, batch: Batch, where: str, length: int) ->
 def _carry_on(model: Sequential, piece: Batch, where: str, carried: dict[int, State]) -> None:
     """A piece without targets: states and running statistics go on, as in every pass of training."""
     witness, recorded, ctx = _watched(model, piece, where, IN_PIECES)
-    with _told_by_the_witness():
+    with told_in_a_sentence():
         witness.check_output(run_on(model, piece.x, ctx, carried))
     witness.check_recorded(recorded)
     model.params = _with_recorded(model.params, recorded)
@@ -117,11 +117,6 @@ def _watched(model: Sequential, batch: Batch, where: str, advice: str) -> tuple[
     witness, recorded = Witness(model, where, advice), dict[str, Array]()
     ctx = Context(model.backend, batch.mask, model.dropout_rng, witness.watch, batch.reset, recorded.__setitem__)
     return witness, recorded, ctx
-
-
-def _told_by_the_witness() -> np.errstate:
-    """What overflows is told in a sentence, instead of by NumPy's warnings."""
-    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def _with_recorded(params: list[Params], recorded: dict[str, Array]) -> list[Params]:

@@ -10,7 +10,7 @@ from rnnkit_kernels.types import Array
 
 from .border import to_array, to_finite, whole
 from .context import Context
-from .diagnosis import IN_USE
+from .diagnosis import IN_USE, told_in_a_sentence
 from .layers.streams import LayerStream, StepByStep
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Stream:
             raise ValueError(f"a step is {self._shape}, one row for each sequence; got {array.shape}")
         array = to_finite("x", array, flags)
         for k, layer in enumerate(self._layers):
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # told below, in a sentence
+            with told_in_a_sentence():
                 found = layer.step(array, flags)
             if found is None:
                 return None

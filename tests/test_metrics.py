@@ -41,8 +41,8 @@ ALL = pytest.mark.parametrize("metric", [*MADE.values()], ids=[*MADE])
 def suited(metric, rng, shape):
     """y of that shape and a target that the metric can compare it with."""
     inner = metric.metric if isinstance(metric, metrics.LastStep) else metric
-    if hasattr(inner, "measure"):
-        return inner.measure().example(rng, shape)
+    if hasattr(inner, "loss"):
+        return inner.loss.example(rng, shape)
     if isinstance(inner, (metrics.SparseCategoricalAccuracy, metrics.SparseTopKCategoricalAccuracy)):
         return rng.standard_normal(shape), rng.integers(0, shape[-1], shape[:-1])
     return rng.standard_normal(shape), rng.standard_normal(shape)

@@ -240,8 +240,8 @@ def test_a_mask_ends_with_time_and_turns_with_the_sequence():
         (LSTM(2, return_sequences=True, go_backwards=True), mask[:, ::-1]),
     ]:
         model = Sequential([GRU(2, return_sequences=True), Dense(2), last], dtype="float64")
-        array, flags = model.prepare(x, mask)
-        _, remaining, _ = model.run(array, Context(mask=flags))
+        model.build(x.shape)
+        _, remaining, _ = model.run(x, Context(mask=mask))
         assert (remaining is None) == (left is None)
         if left is not None:
             np.testing.assert_array_equal(remaining, left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
 from ..context import DETERMINISTIC, Context
-from .base import Params, Pullback, Shape, check_cotangent
+from .base import Layer, Params, Pullback, Shape, check_cotangent
 from .container import Container, refuse_stateful
 from .recurrent import Recurrent
 from .streams import LayerStream
@@ -58,6 +57,8 @@ class Bidirectional(Container):
                 raise TypeError(f"Bidirectional: {name} is a recurrent layer, such as LSTM(32); got {given!r}")
         if self.merge_mode is not None and self.merge_mode not in _MODES:
             raise unknown("merge_mode", self.merge_mode, _MODES)
+        f: Any
+        b: Any
         f, b = self.parts.values()
         for part in (f, b):
             refuse_stateful("Bidirectional", part, "read from its end, a batch does not go on where the last one ended")
@@ -73,8 +74,7 @@ class Bidirectional(Container):
                     "expected the same"
                 )
 
-    @cached_property
-    def parts(self) -> dict[str, Recurrent]:  # type: ignore[override]  # kept: whoever looks on knows a layer by itself
+    def make_parts(self) -> dict[str, Layer]:
         backward = self.backward_layer
         if backward is None:
             backward = replace(self.layer, go_backwards=not self.layer.go_backwards)
@@ -108,7 +108,7 @@ class Bidirectional(Container):
         inner, back, outs = self.split(params), {}, []
         for name, part in self.parts.items():
             out, back[name] = part(inner[name], x, ctx.inside(name))
-            outs.append(out if part.return_state else (out,))
+            outs.append(out if self.layer.return_state else (out,))
         (f, *f_states), (b, *b_states) = outs
         sequences = self.layer.return_sequences
         real = self.next_mask(ctx.mask, x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,13 +20,17 @@ Part = TypeVar("Part", bound=Layer)
 
 @dataclass(frozen=True, repr=False)
 class Container(Layer):
-    """The base of layers made of layers: `parts` names them, in the order of their weights.
+    """The base of layers made of layers: `make_parts` names them, in the order of their weights.
 
     With `trainable=False` no part learns, whatever it says itself.
     """
 
-    @property
+    @cached_property
     def parts(self) -> dict[str, Layer]:
+        """What it is made of, by name; made once, so that a pass makes no layers, and whoever looks on knows them."""
+        return self.make_parts()
+
+    def make_parts(self) -> dict[str, Layer]:
         raise NotImplementedError(f"{type(self).__name__} does not say what it is made of")
 
     def as_part(self, layer: Part) -> Part:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rnnkit_kernels.types import Array
 
+from ..chain import reach_in_a_row, through
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, check_cotangent
 from .container import Container, refuse_stateful
 from .streams import LayerStream
 
-__all__ = ["PartStreams", "Residual", "reach_in_a_row"]
+__all__ = ["PartStreams", "Residual"]
 
 # A number of steps that stands for "any": no window is as long, and no stride or pooling leaves it as it is.
 _ANY_LENGTH = 1 << 30
@@ -53,8 +54,7 @@ class Residual(Container):
             raise ValueError(f"{kind} takes indices, to which nothing can be added: put it before Residual")
         object.__setattr__(self, "layers", tuple(given))
 
-    @property
-    def parts(self) -> dict[str, Layer]:
+    def make_parts(self) -> dict[str, Layer]:
         return {str(k): self.as_part(layer) for k, layer in enumerate(self.layers)}
 
     @property
@@ -93,21 +93,14 @@ class Residual(Container):
         return reset
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
-        by_part, pullbacks, y, here = self.split(params), [], x, ctx
-        for part, layer in self.parts.items():
-            before = y
-            y, pullback = layer(by_part[part], y, here.inside(part))
-            pullbacks.append(pullback)
-            here = replace(here, mask=layer.next_mask(here.mask, before), reset=layer.next_reset(here.reset, before))
+        by_part = self.split(params)
+        y, _, through_layers = through(list(self.parts.values()), list(by_part.values()), x, ctx, {})
         self._keeps(x.shape, y.shape)
 
         def back(dy: Array) -> tuple[Params, Array]:
             check_cotangent("Residual", dy, x.shape)
-            dparams: dict[str, Params] = {}
-            dx = dy
-            for part, pullback in zip(reversed(self.parts), reversed(pullbacks), strict=True):
-                dparams[part], dx = pullback(dx)
-            return self.join({part: dparams[part] for part in self.parts}), dx + dy
+            dparams, dx = through_layers(dy)
+            return self.join(dict(zip(by_part, dparams, strict=True))), dx + dy
 
         return x + y, back
 
@@ -118,16 +111,6 @@ class Residual(Container):
 
 def _spelt(shape: Shape) -> str:
     return f"({', '.join('steps' if n == _ANY_LENGTH else str(n) for n in shape)})"
-
-
-def reach_in_a_row(layers: Iterable[Layer]) -> tuple[float, int]:
-    """The reach of layers one after another: each sees its steps at the distance that the strides before it leave."""
-    seen: float = 1
-    apart = 1
-    for layer in layers:
-        more, stride = layer.reach
-        seen, apart = seen + (more - 1) * apart, apart * stride
-    return seen, apart
 
 
 class PartStreams:

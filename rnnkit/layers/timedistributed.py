@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,8 +45,7 @@ class TimeDistributed(Container):
             )
         refuse_stateful("TimeDistributed", self.layer, "each step is a sequence of its own inside")
 
-    @cached_property
-    def parts(self) -> dict[str, Layer]:
+    def make_parts(self) -> dict[str, Layer]:
         return {"layer": self.as_part(self.layer)}
 
     @property

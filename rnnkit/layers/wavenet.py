@@ -83,8 +83,7 @@ class WaveNetBlock(WaveNetOptions):
     def several_outputs(self) -> str | None:
         return "output='both'" if self.output == "both" else None
 
-    @property
-    def parts(self) -> dict[str, Layer]:
+    def make_parts(self) -> dict[str, Layer]:
         weights = self.weights
         taps = {"padding": "causal", "dilation_rate": self.dilation_rate, "use_bias": self.use_bias, **weights}
         found: dict[str, Layer] = {

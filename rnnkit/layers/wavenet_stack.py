@@ -9,10 +9,11 @@ from rnnkit_kernels import activations
 from rnnkit_kernels.types import Array
 
 from ..border import whole
+from ..chain import reach_in_a_row
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, check_cotangent, feature_count
 from .core import activate
-from .residual import PartStreams, reach_in_a_row
+from .residual import PartStreams
 from .wavenet import WaveNetBlock, WaveNetOptions
 
 __all__ = ["WaveNet"]
@@ -43,10 +44,9 @@ class WaveNet(WaveNetOptions):
         object.__setattr__(self, "dilations", tuple(whole("WaveNet: a dilation", d, least=1) for d in self.dilations))
         activations.check(self.activation)
         self.check_options()
-        assert self.parts  # making them refuses what a block refuses
+        _ = self.parts  # making them refuses what a block refuses
 
-    @property
-    def parts(self) -> dict[str, Layer]:
+    def make_parts(self) -> dict[str, Layer]:
         options = {"skip_filters": self.skip_filters, "use_bias": self.use_bias, **self.weights}
         last = len(self.dilations) - 1
         return {

@@ -14,6 +14,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..border import whole
 from ..losses import Comparison, compare, compare_rows
 from ..losses.comparison import array
 from ..ranges import number
@@ -115,7 +116,7 @@ class TopKCategoricalAccuracy(_OfRows):
     name: str = "top_k_categorical_accuracy"
 
     def __post_init__(self) -> None:
-        _check_k(self.k)
+        whole("k", self.k, least=1)
 
     def right(self, y: Array, target: Array) -> Array:
         return _among(self.k, y, np.argmax(target, axis=-1, keepdims=True))
@@ -132,7 +133,7 @@ class SparseTopKCategoricalAccuracy(_OfLabels):
     name: str = "sparse_top_k_categorical_accuracy"
 
     def __post_init__(self) -> None:
-        _check_k(self.k)
+        whole("k", self.k, least=1)
 
     def right(self, y: Array, target: Array) -> Array:
         return _among(self.k, y, target)
@@ -163,11 +164,6 @@ class AccuracyByShape(Average):
 
     def values(self, y: Array, target: Array) -> Array:
         return self.chosen(y, target).values(y, target)
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"k is how many classes may be named, a whole number from 1 up; got {k!r}.")
 
 
 def _among(k: int, y: Array, label: Array) -> Array:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnkit_kernels.types import Array
 
@@ -31,18 +31,29 @@ __all__ = [
 class _OfLoss(Average):
     """The mean of what a loss is the mean of."""
 
-    def __post_init__(self) -> None:
-        self.measure()  # refuses wrong arguments where the metric is made, not where it is first asked
+    if TYPE_CHECKING:  # a field, or made from the fields
 
-    @abstractmethod
-    def measure(self) -> Averaged:
-        """The loss that gives the values."""
+        @property
+        def loss(self) -> Averaged: ...
 
     def pair(self, y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:
-        return self.measure().pair(y, target, sample_weight=sample_weight, mask=mask)
+        return self.loss.pair(y, target, sample_weight=sample_weight, mask=mask)
 
     def values(self, y: Array, target: Array) -> Array:
-        return self.measure().terms(y, target)[0]
+        return self.loss.terms(y, target)[0]
+
+
+class _Named(_OfLoss):
+    """Keras' class of the mean of one loss: its fields beside the name are the arguments of that loss."""
+
+    of: ClassVar[type[Averaged]]
+
+    def __post_init__(self) -> None:
+        _ = self.loss  # refuses wrong arguments where the metric is made, not where it is first asked
+
+    @cached_property
+    def loss(self) -> Averaged:
+        return self.of(**{f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"})  # type: ignore[arg-type]
 
 
 class _Root(_OfLoss):
@@ -64,9 +75,6 @@ class Mean(_OfLoss):
     name: str
     loss: Averaged
 
-    def measure(self) -> Averaged:
-        return self.loss
-
 
 @dataclass(frozen=True)
 class RootMean(_Root, Mean):
@@ -74,57 +82,52 @@ class RootMean(_Root, Mean):
 
 
 @dataclass(frozen=True)
-class MeanSquaredError(_OfLoss):
+class MeanSquaredError(_Named):
     """Mean of (y - target)^2."""
 
     name: str = "mean_squared_error"
 
-    def measure(self) -> Averaged:
-        return losses.MSE()
+    of = losses.MSE
 
 
 @dataclass(frozen=True)
-class MeanAbsoluteError(_OfLoss):
+class MeanAbsoluteError(_Named):
     """Mean of |y - target|."""
 
     name: str = "mean_absolute_error"
 
-    def measure(self) -> Averaged:
-        return losses.MAE()
+    of = losses.MAE
 
 
 @dataclass(frozen=True)
-class MeanAbsolutePercentageError(_OfLoss):
+class MeanAbsolutePercentageError(_Named):
     """Mean of `losses.MAPE`, in percent."""
 
     name: str = "mean_absolute_percentage_error"
 
-    def measure(self) -> Averaged:
-        return losses.MAPE()
+    of = losses.MAPE
 
 
 @dataclass(frozen=True)
-class MeanSquaredLogarithmicError(_OfLoss):
+class MeanSquaredLogarithmicError(_Named):
     """Mean of `losses.MSLE`."""
 
     name: str = "mean_squared_logarithmic_error"
 
-    def measure(self) -> Averaged:
-        return losses.MSLE()
+    of = losses.MSLE
 
 
 @dataclass(frozen=True)
-class LogCoshError(_OfLoss):
+class LogCoshError(_Named):
     """Mean of `losses.LogCosh`."""
 
     name: str = "logcosh"
 
-    def measure(self) -> Averaged:
-        return losses.LogCosh()
+    of = losses.LogCosh
 
 
 @dataclass(frozen=True)
-class RootMeanSquaredError(_Root):
+class RootMeanSquaredError(_Root, _Named):
     """Root of the mean of (y - target)^2, taken once over all batches; of the real values where there is a mask.
 
     (Keras 3.15 takes no notice of a mask here, as in its R2Score, and averages over masked steps too.)
@@ -132,36 +135,33 @@ class RootMeanSquaredError(_Root):
 
     name: str = "root_mean_squared_error"
 
-    def measure(self) -> Averaged:
-        return losses.MSE()
+    of = losses.MSE
 
 
 @dataclass(frozen=True)
-class BinaryCrossentropy(_OfLoss):
+class BinaryCrossentropy(_Named):
     """Mean of `losses.BinaryCrossentropy`, which explains the arguments."""
 
     name: str = "binary_crossentropy"
     from_logits: bool = False
     label_smoothing: float = 0.0
 
-    def measure(self) -> Averaged:
-        return losses.BinaryCrossentropy(self.from_logits, self.label_smoothing)
+    of = losses.BinaryCrossentropy
 
 
 @dataclass(frozen=True)
-class CategoricalCrossentropy(_OfLoss):
+class CategoricalCrossentropy(_Named):
     """Mean of `losses.CategoricalCrossentropy`, which explains the arguments."""
 
     name: str = "categorical_crossentropy"
     from_logits: bool = False
     label_smoothing: float = 0.0
 
-    def measure(self) -> Averaged:
-        return losses.CategoricalCrossentropy(self.from_logits, self.label_smoothing)
+    of = losses.CategoricalCrossentropy
 
 
 @dataclass(frozen=True)
-class SparseCategoricalCrossentropy(_OfLoss):
+class SparseCategoricalCrossentropy(_Named):
     """Mean of `losses.SparseCategoricalCrossentropy`, which explains the arguments.
 
     Rows of `ignore_class` are not counted, with weights and without. Keras 3.15 leaves them out of the count only
@@ -172,5 +172,4 @@ class SparseCategoricalCrossentropy(_OfLoss):
     from_logits: bool = False
     ignore_class: int | None = None
 
-    def measure(self) -> Averaged:
-        return losses.SparseCategoricalCrossentropy(self.from_logits, self.ignore_class)
+    of = losses.SparseCategoricalCrossentropy

@@ -10,88 +10,44 @@ from rnnkit_kernels.sentences import unknown
 
 from .. import losses
 from ..losses import MAE, MSE, Huber, spelling
-from .accuracy import (
-    Accuracy,
-    AccuracyByShape,
-    BinaryAccuracy,
-    CategoricalAccuracy,
-    SparseCategoricalAccuracy,
-    SparseTopKCategoricalAccuracy,
-    TopKCategoricalAccuracy,
-)
+from . import accuracy as accuracies
+from . import means, steps
+from . import r2 as r2_score
 from .base import Metric
 from .functions import FromFunction
-from .means import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    LogCoshError,
-    Mean,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    RootMean,
-    RootMeanSquaredError,
-    SparseCategoricalCrossentropy,
-)
-from .r2 import R2Score
-from .steps import LastStep, PerHorizon
 
 __all__ = ["ALL", "CLASSES", "accuracy", "get", "huber", "last_step_mse", "mae", "mape", "mse", "r2", "rmse"]
 
-mse = Mean("mse", MSE())
-mae = Mean("mae", MAE())
-mape = Mean("mape", losses.MAPE())
-huber = Mean("huber", Huber())
-rmse = RootMean("rmse", MSE())
-accuracy = AccuracyByShape()
-last_step_mse = LastStep()
-r2 = R2Score(name="r2")
+mse = means.Mean("mse", MSE())
+mae = means.Mean("mae", MAE())
+mape = means.Mean("mape", losses.MAPE())
+huber = means.Mean("huber", Huber())
+rmse = means.RootMean("rmse", MSE())
+accuracy = accuracies.AccuracyByShape()
+last_step_mse = steps.LastStep()
+r2 = r2_score.R2Score(name="r2")
 
 CLASSES: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (
-        Accuracy,
-        AccuracyByShape,
-        BinaryAccuracy,
-        BinaryCrossentropy,
-        CategoricalAccuracy,
-        CategoricalCrossentropy,
-        FromFunction,
-        LastStep,
-        LogCoshError,
-        Mean,
-        MeanAbsoluteError,
-        MeanAbsolutePercentageError,
-        MeanSquaredError,
-        MeanSquaredLogarithmicError,
-        PerHorizon,
-        R2Score,
-        RootMean,
-        RootMeanSquaredError,
-        SparseCategoricalAccuracy,
-        SparseCategoricalCrossentropy,
-        SparseTopKCategoricalAccuracy,
-        TopKCategoricalAccuracy,
-    )
+    **{name: getattr(module, name) for module in (accuracies, means, r2_score, steps) for name in module.__all__},
+    "FromFunction": FromFunction,
 }
 
 _MADE: tuple[Any, ...] = (
-    BinaryAccuracy(),
-    CategoricalAccuracy(),
-    SparseCategoricalAccuracy(),
-    TopKCategoricalAccuracy(),
-    SparseTopKCategoricalAccuracy(),
-    R2Score(),
-    LastStep(),
+    accuracies.BinaryAccuracy(),
+    accuracies.CategoricalAccuracy(),
+    accuracies.SparseCategoricalAccuracy(),
+    accuracies.TopKCategoricalAccuracy(),
+    accuracies.SparseTopKCategoricalAccuracy(),
+    r2_score.R2Score(),
+    steps.LastStep(),
 )
 
 ALL: dict[str, Any] = {
-    **{name: Mean(loss.names[0], loss) for loss in losses.ALL for name in loss.names},
+    **{name: means.Mean(loss.names[0], loss) for loss in losses.ALL for name in loss.names},
     **{metric.name: metric for metric in _MADE},
     "rmse": rmse,
     "root_mean_squared_error": rmse,
-    "log_cosh_error": LogCoshError(),
+    "log_cosh_error": means.LogCoshError(),
     "accuracy": accuracy,
     "acc": accuracy,
     "r2": r2,
