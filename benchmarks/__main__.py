@@ -1,29 +1,27 @@
-"""`python -m benchmarks`: recurrent kernels and convolution beside PyTorch. Needs the extra `bench`."""
+"""`python -m benchmarks`: threads first, then the packages, then a table for each group."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
-from . import convolution
-from .recurrent import CELLS, SHAPES, measure
+from . import machine
+from .arguments import GROUPS, parse
 
 
-def main() -> int:
-    try:
-        import torch
-    except ImportError:
-        print("the comparison needs PyTorch: pip install 'rnnkit[bench]'", file=sys.stderr)
-        return 2
-    print(f"forward + backward, float32, PyTorch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"{'cell':<10} {'B,T,F,H':<16} {'ran':<9} {'error':>8} {'ms':>8} {'PyTorch':>8} {'ratio':>6}")
-    for shape in SHAPES:
-        for name in CELLS:
-            row = measure(name, shape)
-            size = ",".join(map(str, shape))
-            numbers = f"{row.error:8.0e} {1e3 * row.ours:8.2f} {1e3 * row.torch:8.2f} {row.ratio:6.2f}"
-            print(f"{row.cell:<10} {size:<16} {row.origin:<9} {numbers}", flush=True)
-    convolution.report()
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the groups. Returns 0; 1 where a row failed; 2, with a sentence, where there is nothing to compare with."""
+    options = parse(arguments)
+    if options.readme:
+        from .readme import renew
+
+        return renew()
+    machine.hold_threads(options.threads)
+    from .report import run
+
+    groups = {name: import_module(f".{name}", __package__) for name in options.groups or GROUPS}
+    return run(groups, options)
 
 
 if __name__ == "__main__":

@@ -1,94 +1,113 @@
-"""Convolution forward and backward (y, dx, dW and db), float32, beside PyTorch on the CPU.
-
-A row is timed only after its output and gradients agree with PyTorch's. The two run in alternating blocks of one
-process, with the same number of threads, each in its own layout: here (B, T, C), there (B, C, T).
-"""
+"""Conv1D, causal and dilated, forward and backward (y, dx, dW, db) beside PyTorch: `pad` and `conv1d` on (B, C, T)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rnnkit_kernels.textbook import convolution
-from rnnkit_kernels.textbook.convolution import Window
+from rnnkit.context import Context
+from rnnkit.layers import Conv1D
 
-from .recurrent import alternate
+from . import table
+from .contenders import REFERENCE
+from .contenders.ours import backend_name
+from .measure import measured, validated
+from .plan import Plan
+from .results import Row, mean_ratio
+from .validation import tolerance
+from .workload import Runner
 
-__all__ = ["SHAPES", "Row", "measure", "report"]
+__all__ = ["HELP", "SHAPES", "columns", "notes", "rows"]
 
-# B, T, C_in, C_out, k, d
+HELP = "Conv1D, causal, forward and backward"
+
+# B, T, C, filters, kernel, dilation
 SHAPES = (
     (32, 512, 64, 64, 3, 4),
-    (32, 512, 1, 32, 5, 1),
-    (32, 512, 2, 16, 3, 2),
-    (32, 100, 8, 8, 3, 1),
-    (64, 24, 32, 32, 2, 1),
-    (8, 2000, 128, 128, 2, 64),
+    (128, 128, 32, 32, 3, 1),
+    (32, 1000, 16, 64, 5, 8),
+    (64, 120, 1, 32, 3, 1),
+    (64, 120, 2, 32, 3, 2),
+    (16, 2048, 128, 128, 2, 64),
 )
+SMALL = ((2, 9, 3, 5, 3, 2),)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured case. ratio: PyTorch's time over ours, above 1 where we are faster."""
+def columns(plan: Plan) -> tuple[table.Column, ...]:
+    first, *others = [name for name in _timed(plan) if name != REFERENCE]
+    return (
+        *table.case("layer", 6, 21, "B,T,C,filters,k,d"),
+        table.milliseconds(first, "ms"),
+        table.milliseconds(REFERENCE),
+        table.ratio(first, "ratio"),
+        *map(table.ratio, others),
+        table.share(),
+        table.mark(),
+    )
 
-    shape: tuple[int, ...]
-    error: float
-    ours: float
-    torch: float
 
-    @property
-    def ratio(self) -> float:
-        return self.torch / self.ours
+def rows(plan: Plan) -> Iterator[Row]:
+    for shape in plan.grid(SHAPES, SMALL):
+        B, T, C, O, k, d = shape
+        layer = Conv1D(O, k, padding="causal", dilation_rate=d)
+        rng = np.random.default_rng(0)
+        params, _ = layer.init(rng, (None, None, C))
+        params["b"] = rng.normal(0, 0.1, O).astype(np.float32)
+        x, dy = (rng.standard_normal((B, T, n), dtype=np.float32) for n in (C, O))
+        made = {name: _runner(name, layer, params, x, dy) for name in _timed(plan)}
+        allowed = tolerance(np.float32, terms=k * max(C, O), steps=1, rows=B * T)
+        check = partial(validated, made, _textbook(layer, params, x, dy), allowed)
+        yield measured("Conv1D", shape, made, check, plan.effort, 6.0 * B * T * k * C * O, plan.peak)
 
 
-def measure(shape: tuple[int, int, int, int, int, int], seed: int = 0) -> Row:
-    """Validates and times one case. Raises AssertionError where the two disagree."""
+def notes(found: list[Row], plan: Plan) -> list[str]:
+    return [f"geometric mean {mean_ratio(found):.2f}"] if any(row.ratio() for row in found) else []
+
+
+def _timed(plan: Plan) -> list[str]:
+    return [name for name in plan.contenders if name in ("rnnkit", "NumPy", REFERENCE)]
+
+
+def _textbook(layer: Any, params: dict[str, Any], x: Any, dy: Any) -> dict[str, Any]:
+    """The right answer, in float64."""
+    y, back = layer({k: w.astype(np.float64) for k, w in params.items()}, x.astype(np.float64), Context("numpy"))
+    dparams, dx = back(dy.astype(np.float64))
+    return {"y": y, "dx": dx, **dparams}
+
+
+def _runner(name: str, layer: Any, params: dict[str, Any], x: Any, dy: Any) -> Runner:
+    if name == REFERENCE:
+        return _pytorch(layer, params, x, dy)
+    ctx = Context(backend_name(name))
+
+    def both() -> Any:
+        y, back = layer(params, x, ctx)
+        return y, *back(dy)
+
+    return Runner(both, lambda r: {"y": r[0], "dx": r[2], **r[1]})
+
+
+def _pytorch(layer: Any, params: dict[str, Any], x: Any, dy: Any) -> Runner:
     import torch
+    from torch.nn import functional
 
-    B, T, C, O, k, d = shape
-    rng = np.random.default_rng(seed)
-    module, window = torch.nn.Conv1d(C, O, k, dilation=d), Window(k, dilation=d)
-    N = window.outputs(T)
-    weights = {"W": _turned(module.weight), "b": module.bias.detach().numpy().copy()}
-    x, dy = (rng.standard_normal((B, *size), dtype=np.float32) for size in ((T, C), (N, O)))
-    tx = torch.from_numpy(x.swapaxes(1, 2).copy()).requires_grad_()
-    tdy = torch.from_numpy(dy.swapaxes(1, 2).copy())
+    W = torch.from_numpy(params["W"].transpose(2, 1, 0).copy()).requires_grad_()
+    b = torch.from_numpy(params["b"].copy()).requires_grad_()
+    tx, tdy = (torch.from_numpy(a.swapaxes(1, 2).copy()) for a in (x, dy))
+    tx.requires_grad_()
+    before, d = (layer.kernel_size - 1) * layer.dilation_rate, layer.dilation_rate
 
-    def ours() -> tuple[Any, Any, Any]:
-        y, tape = convolution.forward(weights, x, window)
-        return y, *convolution.backward(tape, dy)
-
-    def theirs() -> Any:
-        module.zero_grad()
-        tx.grad = None
-        y = module(tx)
+    def both() -> Any:
+        tx.grad = W.grad = b.grad = None
+        y = functional.conv1d(functional.pad(tx, (before, 0)), W, b, dilation=d)
         y.backward(tdy)
         return y
 
-    (y, dweights, dx), ty = ours(), theirs()
-    pairs = [
-        (y, ty.detach().numpy().swapaxes(1, 2)),
-        (dx, tx.grad.numpy().swapaxes(1, 2)),
-        (dweights["W"], _turned(module.weight.grad)),
-        (dweights["b"], module.bias.grad.numpy()),
-    ]
-    # float32 sums over B*N rows: the error of each is some sqrt(B*N) roundings of the largest element
-    error = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
-    assert error < 1e-6 * np.sqrt(B * N), f"{shape} disagrees with PyTorch: relative error {error:.1e}"
-    return Row(shape, error, *alternate(ours, theirs))
+    def arrays(y: Any) -> dict[str, Any]:
+        y, dx = (a.detach().numpy().swapaxes(1, 2) for a in (y, tx.grad))
+        return {"y": y, "dx": dx, "W": W.grad.numpy().transpose(2, 1, 0), "b": b.grad.numpy()}
 
-
-def report() -> None:
-    """Prints the table, a row as soon as it is measured."""
-    print(f"\n{'convolution B,T,C,O,k,d':<26} {'error':>8} {'ms':>8} {'PyTorch':>8} {'ratio':>6}")
-    for shape in SHAPES:
-        row = measure(shape)
-        size = ",".join(map(str, shape))
-        print(f"{size:<26} {row.error:8.0e} {1e3 * row.ours:8.2f} {1e3 * row.torch:8.2f} {row.ratio:6.2f}", flush=True)
-
-
-def _turned(weight: Any) -> Any:
-    """PyTorch's (O, C, k) as (k, C, O)."""
-    return weight.detach().numpy().transpose(2, 1, 0).copy()
+    return Runner(both, arrays)

@@ -11,11 +11,11 @@ from typing import NoReturn
 from rnnkit_kernels.sentences import unknown
 
 from . import __version__
-from .commands import doctor, gradcheck, train
+from .commands import bench, doctor, gradcheck, train
 
 __all__ = ["main"]
 
-_COMMANDS = {"train": train, "doctor": doctor, "gradcheck": gradcheck}
+_COMMANDS = {"train": train, "doctor": doctor, "gradcheck": gradcheck, "bench": bench}
 
 _EXAMPLES = """\
 examples:
@@ -23,6 +23,7 @@ examples:
   rnnkit train --data station.csv   on your own: CSV, GISS or Central England
   rnnkit gradcheck                  is every cell's gradient right?
   rnnkit doctor                     what is installed, and what would run
+  rnnkit bench --quick              speed beside PyTorch's, in a checkout
 
 'rnnkit COMMAND --help' tells the options of a command."""
 

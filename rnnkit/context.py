@@ -31,6 +31,7 @@ class Context:
     reset    (B, T) bool, True where a row begins anew: its recurrent state is the initial one before that step
     record   called with a weight's name and its new value by a layer whose weights change without a gradient, such as
              running statistics; the model takes them over once the step is done
+    tape     False: nobody will go back, and what only the way back reads need not be kept. A pullback then refuses
     path     where the layer stands in the model: "2", and inside another layer "2.forward"
     """
 
@@ -40,6 +41,7 @@ class Context:
     watch: Watch | None = None
     reset: Array | None = None
     record: Record | None = None
+    tape: bool = True
     path: str = ""
 
     def __post_init__(self) -> None:

@@ -1,9 +1,10 @@
-"""Which kernel runs, and why: `backend("numpy" | "auto")`, and `.kernel(cell)` with its `origin`."""
+"""Which kernel runs, and why: `backend("auto" | "numba" | "numpy")`, and `.kernel(cell)` with its `origin`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from .types import Array
 
 __all__ = ["NAMES", "Backend", "Kernel", "backend"]
 
-NAMES = ("auto", "numpy")
+NAMES = ("auto", "numba", "numpy")
+
+_WITHOUT = "pip install 'rnnkit[numba]' compiles the kernels and makes them several times as fast"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Kernel:
     """The pair of one cell on one backend; the contract is `contract`'s. `origin` names what really runs."""
 
     cell: Cell
-    origin: str
+    origin: str = "textbook"
 
     def forward(
         self,
@@ -36,7 +39,9 @@ class Kernel:
         zone: dict[str, Any] | None = None,
         reset: Array | None = None,
         fresh: dict[str, Array] | None = None,
-    ) -> tuple[Array, dict[str, Array], Tape]:
+        tape: bool = True,
+    ) -> tuple[Array, dict[str, Array], Tape | None]:
+        """tape: False says that nobody will go back; a compiled kernel then keeps nothing, and gives None for it."""
         return recurrence.forward(
             self.cell, weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh
         )
@@ -49,13 +54,23 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Backend:
-    """A place where kernels run. name: "numpy"; reason: why it was chosen, in words."""
+    """A place where kernels run. name: "numba" or "numpy"; reason: why it was chosen, in words."""
 
     name: str
     reason: str
 
     def kernel(self, cell: Cell) -> Kernel:
-        return Kernel(cell, origin="textbook")
+        """Raises ImportError, naming what is missing, where the backend's package cannot be loaded."""
+        if self.name == "numpy":
+            return Kernel(cell)
+        try:
+            from .numba_cpu.kernel import CompiledKernel
+        except ImportError as error:
+            raise ImportError(
+                f"backend {self.name!r} needs Numba, which cannot be loaded ({error}): pip install 'rnnkit[numba]', "
+                "or take backend='numpy'"
+            ) from error
+        return CompiledKernel(cell)
 
     def random(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
         """Uniform numbers in [0, 1), drawn in double and cast: a seed gives the same numbers in every dtype."""
@@ -66,10 +81,17 @@ class Backend:
 def backend(name: str = "auto") -> Backend:
     """The backend of that name; "auto" takes the fastest that is there.
 
-    Raises ValueError for a name that this version does not have.
+    Raises ValueError for a name that this version does not have, ImportError for "numba" where it is not installed.
     """
-    if name == "auto":
-        return Backend("numpy", "the only backend of this version")
+    if name not in NAMES:
+        raise unknown("backend", name, NAMES)
     if name == "numpy":
         return Backend("numpy", "asked for by name")
-    raise unknown("backend", name, NAMES)
+    installed = find_spec("numba") is not None
+    if name == "numba" and not installed:
+        raise ImportError(f"backend 'numba' needs Numba, which is not installed: {_WITHOUT}")
+    if name == "numba":
+        return Backend("numba", "asked for by name")
+    if installed:
+        return Backend("numba", "Numba is installed")
+    return Backend("numpy", f"Numba is not installed: {_WITHOUT}")

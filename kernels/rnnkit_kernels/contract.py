@@ -140,6 +140,7 @@ class Tape:
     states  by name, (T+1, B, H): index 0 is the initial state, t+1 the state after step t
     kept    by name, (T, B, H), or (T, B, 1) for a number per row
     zone, reset  as they were handed in
+    origin  which kernel made it: "textbook", "numba"
     began   by name, (T, B, H): what each step began from, where rows begin anew; else it is states[:-1]
     made    by name, (T, B, H): the cell's own new state, where it was projected or kept in part; else it is states[1:]
     """
@@ -155,6 +156,8 @@ class Tape:
     reset: Array | None = None
     began: dict[str, Array] = field(default_factory=dict)
     made: dict[str, Array] = field(default_factory=dict)
+
+    origin: ClassVar[str] = "textbook"
 
     @property
     def units(self) -> int:

@@ -164,11 +164,14 @@ class Recurrent(Layer):
         with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
             h, last, tape = kernel.forward(
                 self.kernel_weights(params), xs, first if state is None else state,
-                mask=mask, drop=drop, zone=zone, reset=reset, fresh=first,
+                mask=mask, drop=drop, zone=zone, reset=reset, fresh=first, tape=ctx.tape or ctx.watch is not None,
             )  # fmt: skip
-        seen = None if ctx.watch is None else ctx.watch(self, tape, ctx.path)
+        seen = None if ctx.watch is None or tape is None else ctx.watch(self, tape, ctx.path)
 
         def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array, State]:
+            if tape is None:
+                kind = type(self).__name__
+                raise ValueError(f"{kind} ran with Context(tape=False): nothing is kept for the way back")
             with np.errstate(over="ignore"):
                 grads = kernel.backward(tape, _time_major(dh), dstate, clip=self.gradient_clip)
             if seen is not None:

@@ -1,0 +1,379 @@
+"""A cell's step and its adjoint cut into levels for compiled kernels: product tiles, each with a pointwise program.
+
+A level is what a kernel does for all rows and units before anything may need a whole row: some accumulators filled by
+products, then pointwise operations on them, then stores. Between two levels stand inner products and sums over the
+units of a row; norms, means and softmax are made of such sums here.
+
+Values are named by where a kernel finds them:
+
+    x.q u.q    accumulators: x W_q and (m * h) U_q, with their biases; a.q their sum, where only the sum is used
+    i.q        the accumulator of the inner product (m * v) U_q
+    s.* n.*    state before and after the step          k.*  kept           p.*  the cell's own vectors
+    d.*        dL/d(new state)                          m.q  v's share of dL/d(inner product): d U_q^T
+    v.q        the operand of an inner product          g.N  column N of the gradients of a step
+    r.N        row sum N, the same for all units of a row
+    w.N        a value that a later level needs and that cannot be had again
+    1/H        one over the number of units
+
+A level's program gets again, from what lies in memory, whatever it can; only what went through an accumulator is
+carried from level to level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .contract import Cell
+from .expressions import Graph, Node, substitute
+from .program import derive, reachable, trace
+
+__all__ = ["Column", "Gradient", "Level", "Lowered", "Product", "backward_levels", "forward_levels", "is_uniform"]
+
+ROW_SUMS = ("rowsum", "rowmax")
+_CUTS = (*ROW_SUMS, "matmul", "matmul_t")
+_WIDE = 5  # accumulators of a tile beyond which the products with x and with h are two levels
+
+
+@dataclass(frozen=True)
+class Product:
+    """operand ("x", "h", "v.q", "d": all recurrent gradient columns of the step after, "g.q": one of this step's) times
+    its weights, added to the accumulators first .. last - 1 of the level."""
+
+    operand: str
+    first: int
+    last: int
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One accumulator of a level. parts: (operand, gate) of each product that it sums."""
+
+    name: str
+    parts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """columns, products  the accumulators and what fills them
+    outputs  what is stored, by place: n.* k.* v.q g.N s.* w.N; and row sums, by r.N
+    sums     which of two operations each r.N collects by: "rowsum" or "rowmax"
+    """
+
+    columns: tuple[Column, ...]
+    products: tuple[Product, ...]
+    outputs: dict[str, Node]
+    sums: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradient columns of a step, H wide each, in the order they are stored in; and what each stands for.
+
+    columns   how many there are
+    x, u, inner, p   the column of each gate's x.q, of u.q, of inner products, and of each vector ("p.name"), by name
+    x_range, h_range    first and last + 1 of the columns that go back through W, and through U to h
+    """
+
+    columns: int
+    x: dict[str, int]
+    u: dict[str, int]
+    p: dict[str, int]
+    x_range: tuple[int, int]
+    h_range: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """levels, and how many row sums and carried values they use; `gradient` for the way back."""
+
+    levels: tuple[Level, ...]
+    sums: int
+    carried: int
+    uniform: frozenset[str]
+    gradient: Gradient | None = None
+
+
+class _Lowering:
+    """Rewrites a program: cuts become row sums and accumulators."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.F = graph
+        self._made: dict[Node, Any] = {}
+
+    def __call__(self, node: Node) -> Node:
+        made = self._made.get(node)
+        if made is None:
+            made = self._made[node] = self._lower(node)
+        return made
+
+    def _lower(self, node: Node) -> Any:
+        F = self.F
+        if node.op in ("leaf", "const"):
+            return node
+        if node.op == "given":
+            return self(node.args[0])
+        if node.op == "part":
+            self(node.args[0])
+            return self._made[node.args[0]][node.attr]
+        args = [self(a) for a in node.args]
+        if node.op == "standardize":
+            middle = self._mean(args)
+            centred = [a - middle for a in args]
+            rstd = F.rsqrt(self._mean([a * a for a in centred]) + node.attr)
+            return (*(a * rstd for a in centred), rstd)
+        if node.op == "mean":
+            return self._mean(args)
+        if node.op == "sum":
+            return self._sum(args[0])
+        if node.op == "softmax":
+            e = F.exp(args[0] - F.make("rowmax", args[0]))
+            return e / self._sum(e)
+        return F.make(node.op, *args, attr=node.attr)
+
+    def _sum(self, a: Node) -> Node:
+        if a.op == "const":
+            return a / self.F.leaf("1/H") if a.attr else a
+        return self.F.make("rowsum", a)
+
+    def _mean(self, args: list[Node]) -> Node:
+        total = args[0]
+        for a in args[1:]:
+            total = total + a
+        return self._sum(total) * (self.F.leaf("1/H") * (1 / len(args)))
+
+
+class _Levels:
+    """Places every node of a program, and finds what has to be carried from one level to the next."""
+
+    def __init__(self, roots: Iterable[Node], columns: dict[Node, Column], late: frozenset[str]) -> None:
+        self.columns = columns
+        nodes = reachable(roots)
+        self.of: dict[Node, int] = {}
+        for node in nodes:
+            below = max((self.of[a] for a in node.args), default=0)
+            cut = node.op in _CUTS
+            self.of[node] = below + cut + (node.op == "leaf" and node.attr in late)
+        self.last = max(self.of.values(), default=0)
+        # an accumulator belongs to the level that first uses it
+        for node, column in columns.items():
+            at = [self.of[n] - (n.op in _CUTS) for n in nodes if node in n.args]
+            if at and all(operand in ("x", "h") for operand, _ in column.parts):
+                self.of[node] = max(self.of[node], min(at))
+        self.sums = [n for n in nodes if n.op in ROW_SUMS]
+        self._again: dict[Node, bool] = {}
+        self.carried: list[Node] = []
+
+    def again(self, node: Node) -> bool:
+        """Whether a later level can make the value from what lies in memory."""
+        if node not in self._again:
+            free = node not in self.columns and node.op not in ("matmul", "matmul_t")
+            self._again[node] = free and (node.op in ROW_SUMS or all(self.again(a) for a in node.args))
+        return self._again[node]
+
+    def cut(self, outputs: list[dict[str, Node]], stored: dict[Node, str], F: Graph) -> list[dict[str, Node]]:
+        """The outputs of each level in values that the level has."""
+        final: list[dict[str, Node]] = [{} for _ in outputs]
+        for k in reversed(range(len(outputs))):
+            for number, node in enumerate(self.sums):
+                if self.of[node] == k + 1:
+                    outputs[k][f"r.{number}"] = node.args[0]
+            given: dict[Node, Node] = {}
+            for root in outputs[k].values():
+                self._reach(root, k, given, stored, outputs, F)
+            final[k] = substitute(outputs[k], given)
+        return final
+
+    def _reach(
+        self,
+        node: Node,
+        level: int,
+        given: dict[Node, Node],
+        stored: dict[Node, str],
+        outputs: list[dict[str, Node]],
+        F: Graph,
+    ) -> None:
+        if node in given or node.op == "const":
+            return
+        if node.op in ROW_SUMS:
+            given[node] = F.leaf(f"r.{self.sums.index(node)}")
+        elif self.of[node] < level and not self.again(node) and not self._cheap(node, stored):
+            given[node] = F.leaf(self._carry(node, stored, outputs))
+        elif node in self.columns:
+            given[node] = F.leaf(self.columns[node].name)
+        else:
+            for a in node.args:
+                self._reach(a, level, given, stored, outputs, F)
+
+    def _cheap(self, node: Node, stored: dict[Node, str]) -> bool:
+        """Whether the value is one operation away from an accumulator, which then is carried in its place."""
+        dear = [a for a in node.args if not self.again(a)]
+        near = len(dear) == 1 and (dear[0] in self.columns or dear[0] in stored)
+        return near and node not in stored and node.op in ("add", "sub", "mul")
+
+    def _carry(self, node: Node, stored: dict[Node, str], outputs: list[dict[str, Node]]) -> str:
+        if node in stored:
+            return stored[node]
+        name = f"w.{len(self.carried)}"
+        self.carried.append(node)
+        stored[node] = name
+        outputs[self.of[node]][name] = node
+        return name
+
+
+def _products(columns: list[Column], order: tuple[str, ...]) -> tuple[tuple[Column, ...], tuple[Product, ...]]:
+    """Columns arranged so that those of one operand lie side by side, and the products that fill them."""
+    operands = list(dict.fromkeys(operand for c in columns for operand, _ in c.parts))
+
+    def place(column: Column) -> tuple[int, int]:
+        at = [operands.index(operand) for operand, _ in column.parts] or [0]
+        gates = [order.index(gate) for _, gate in column.parts if gate] or [0]
+        return min(at) + max(at), gates[0]
+
+    arranged = sorted(columns, key=place)
+    products = []
+    for operand in operands:
+        at = [k for k, c in enumerate(arranged) if operand in dict(c.parts)]
+        runs = [at] if at == list(range(at[0], at[-1] + 1)) else [[k] for k in at]
+        for run in runs:
+            gates = tuple(dict(arranged[k].parts)[operand] for k in run)
+            products.append(Product(operand, run[0], run[-1] + 1, gates))
+    return tuple(arranged), tuple(products)
+
+
+def _uniform(levels: Iterable[Level], known: frozenset[str]) -> frozenset[str]:
+    """Names of the kept values that are one number for a row."""
+    found = set(known)
+    for level in levels:
+        for name, root in level.outputs.items():
+            if name.startswith("k.") and is_uniform(root, frozenset(found)):
+                found.add(name)
+    return frozenset(found)
+
+
+def is_uniform(root: Node, known: frozenset[str]) -> bool:
+    """Whether a value is the same for all units of a row."""
+    return all(
+        node.op != "leaf" or node.attr == "1/H" or node.attr.startswith("r.") or node.attr in known
+        for node in reachable([root])
+    )
+
+
+@lru_cache(maxsize=256)
+def forward_levels(cell: Cell) -> Lowered:
+    """The levels of the cell's step."""
+    step = trace(cell)
+    lower = _Lowering(step.graph)
+    outputs = {name: lower(node) for name, node in step.forward.outputs.items()}
+    operands = {f"v.{q}": lower(node) for q, node in step.operands.items()}
+    nodes = reachable([*outputs.values(), *operands.values()])
+    columns = _forward_columns(cell, nodes)
+    apart = len(columns) > _WIDE and all(len(c.parts) == 1 for c in columns.values())
+    late = frozenset(f"u.{q}" for q in cell.gates) if apart else frozenset()
+    levels = _Levels([*outputs.values(), *operands.values()], columns, late)
+    wanted: list[dict[str, Node]] = [{} for _ in range(levels.last + 1)]
+    for name, node in (outputs | operands).items():
+        wanted[levels.of[node]][name] = node
+    stored = {node: name for name, node in outputs.items() if node.op not in ("const", "leaf")}
+    return _lowered(cell, levels, levels.cut(wanted, stored, step.graph), frozenset())
+
+
+def _forward_columns(cell: Cell, nodes: list[Node]) -> dict[Node, Column]:
+    users: dict[Node, list[Node]] = {node: [] for node in nodes}
+    for node in nodes:
+        for a in node.args:
+            users[a].append(node)
+    leaves = {node.attr: node for node in nodes if node.op == "leaf"}
+    inner = {node.attr: node for node in nodes if node.op == "matmul"}
+    columns = {}
+    for q in cell.gates:
+        x, u = leaves.get(f"x.{q}"), inner.get(q, leaves.get(f"u.{q}"))
+        operand = f"v.{q}" if q in inner else "h"
+        if x is not None and u is not None and users[x] == users[u] and [n.op for n in users[x]] == ["add"]:
+            columns[users[x][0]] = Column(f"a.{q}", (("x", q), (operand, q)))
+            continue
+        if x is not None:
+            columns[x] = Column(f"x.{q}", (("x", q),))
+        if u is not None:
+            columns[u] = Column(f"i.{q}" if q in inner else f"u.{q}", ((operand, q),))
+    return columns
+
+
+def _lowered(
+    cell: Cell, levels: _Levels, outputs: list[dict[str, Node]], known: frozenset[str], gradient: Gradient | None = None
+) -> Lowered:
+    made = []
+    for k, wanted in enumerate(outputs):
+        mine = [c for node, c in levels.columns.items() if levels.of[node] == k]
+        columns, products = _products(mine, cell.gates)
+        sums = {f"r.{j}": node.op for j, node in enumerate(levels.sums) if levels.of[node] == k + 1}
+        made.append(Level(columns, products, wanted, sums))
+    return Lowered(tuple(made), len(levels.sums), len(levels.carried), _uniform(made, known), gradient)
+
+
+@lru_cache(maxsize=256)
+def backward_levels(cell: Cell) -> Lowered:
+    """The levels of the cell's derived adjoint. Uses what `forward_levels` found to be one number a row."""
+    step, adjoint = trace(cell), derive(cell)
+    F = step.graph
+    lower = _Lowering(F)
+    flat = {name: lower(node) for name, node in adjoint.outputs.items()}
+    gradient, stored_as = _gradient(cell, flat, tuple(step.operands))
+    nodes = reachable(flat.values())
+    columns: dict[Node, Column] = {}
+    met = gradient.h_range[0] < gradient.h_range[1]
+    columns[F.leaf("d.h")] = Column("d.h", (("d", ""),) if met else ())
+    for node in nodes:
+        if node.op == "matmul_t":
+            columns[node] = Column(f"m.{node.attr}", ((f"g.{gradient.u[node.attr]}", node.attr),))
+    levels = _Levels(flat.values(), columns, frozenset())
+    levels.of[F.leaf("d.h")] = 0
+    wanted: list[dict[str, Node]] = [{} for _ in range(levels.last + 1)]
+    for number, node in enumerate(stored_as):
+        wanted[levels.of[node]][f"g.{number}"] = node
+    for name in cell.state:
+        wanted[-1][f"s.{name}"] = flat[f"s.{name}"]
+    kept = forward_levels(cell).uniform
+    stored = {F.leaf("d.h"): "e.h"}  # what d.h came to is written back to memory by the first level
+    return _lowered(cell, levels, levels.cut(wanted, stored, F), kept, gradient)
+
+
+def _gradient(cell: Cell, flat: dict[str, Node], inner: tuple[str, ...]) -> tuple[Gradient, list[Node]]:
+    """An order of the distinct gradients in which those that go through W lie together, and those that go through U."""
+    x, u = ({q: flat[f"{kind}.{q}"] for q in cell.gates} for kind in "xu")
+    met = [q for q in cell.gates if q not in inner]
+    through_h = list(dict.fromkeys(u[q] for q in met))
+    through_x = list(dict.fromkeys(x[q] for q in cell.gates))
+    if len(through_h) < len(met) or len(through_x) < len(cell.gates):
+        # two gates with one gradient: each gets a column, so that columns and gates correspond
+        through_h, through_x = [u[q] for q in met], [x[q] for q in cell.gates]
+        shared = through_h == through_x
+        order: list[Node] = through_x if shared else through_x + through_h
+        x_range = (0, len(through_x))
+        h_range = (0, len(through_h)) if shared else (len(through_x), len(order))
+        at_x = dict(zip(cell.gates, range(*x_range), strict=True))
+        at_u = dict(zip(met, range(*h_range), strict=True))
+    else:
+        both = [n for n in through_h if n in through_x]
+        only_x = [n for n in through_x if n not in through_h]
+        order = only_x + both + [n for n in through_h if n not in through_x]
+        x_range = (0, len(through_x))
+        h_range = (len(only_x), len(order))
+        at_x = {q: order.index(x[q]) for q in cell.gates}
+        at_u = {q: order.index(u[q]) for q in met}
+    for q in inner:
+        if u[q] in order:
+            at_u[q] = order.index(u[q])
+        else:
+            at_u[q] = len(order)
+            order.append(u[q])
+    at_p = {}
+    for name, node in flat.items():
+        if name.startswith("p.") and node.op != "const":
+            if node not in order:
+                order.append(node)
+            at_p[name] = order.index(node)
+    return Gradient(len(order), at_x, at_u, at_p, x_range, h_range), order

@@ -1,0 +1,172 @@
+"""The compiled way back through time.
+
+The gradients of weights, input and initial state are made at once. What belongs to single steps (`states`, `x_pre`,
+`u_pre`, `vectors`) is made when it is asked for: the same kernels run again and keep what they otherwise overwrite.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..contract import Gradients
+from ..types import Array
+from . import memory, threads
+from .backward_plan import backward_plan
+from .drivers import driver
+from .recurrence import CompiledTape, scratch
+from .words import address
+
+__all__ = ["CompiledGradients", "backward"]
+
+
+class CompiledGradients(Gradients):
+    """Gradients whose parts of single steps are made on demand; see `contract.Gradients` for the fields."""
+
+    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array]) -> None:
+        made = _Run(tape, dh, dstate, trace=False)
+        own = self.__dict__
+        own["weights"], own["x"], own["state0"], own["fresh"] = made.weights(), made.dx, made.state0(), {}
+        own["_again"] = tape, dh, dstate
+
+    @cached_property
+    def _traced(self) -> _Run:
+        tape, dh, dstate = self.__dict__["_again"]
+        run = _Run(tape, dh, dstate, trace=True)
+        run.state0()
+        return run
+
+    @cached_property
+    def states(self) -> dict[str, Array]:
+        return {name: self._traced.view(f"d.{name}") for name in self._traced.tape.cell.state}
+
+    @cached_property
+    def x_pre(self) -> Array:
+        return self._traced.pre(self._traced.plan.gradient.x)
+
+    @cached_property
+    def u_pre(self) -> Array:
+        return self._traced.pre(self._traced.plan.gradient.u)
+
+    @cached_property
+    def vectors(self) -> dict[str, Array]:
+        return self._traced.vectors()
+
+
+def backward(tape: CompiledTape, dh: Array, dstate: dict[str, Array] | None = None) -> Gradients:
+    """See `textbook.recurrence.backward`: the same arguments but for `clip`, the same result, the same refusals."""
+    cell, h = tape.cell, tape.h
+    if dh.shape != (tape.shape.T, *h.shape[1:]):
+        raise ValueError(f"{cell.name}: dh is (T, B, H) = {h[1:].shape}, as h; got {dh.shape}")
+    owed = dstate or {}
+    for name, last in owed.items():
+        if name not in cell.state or last.shape != h.shape[1:]:
+            shapes = ", ".join(f"{k} {h.shape[1:]}" for k in cell.state)
+            raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {last.shape}")
+    if dh.dtype != h.dtype or (dh.shape[2] > 1 and dh.strides[2] != dh.itemsize):
+        dh = np.ascontiguousarray(dh, dtype=h.dtype)
+    return CompiledGradients(tape, dh, owed)
+
+
+class _Run:
+    """One run back, and what came out of it. trace: whether every step's values are kept."""
+
+    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array], trace: bool) -> None:
+        shape, dtype = tape.shape, tape.h.dtype
+        self.tape, self._trace, self.dx = tape, trace, memory.empty((shape.T, shape.B, shape.F), dtype)
+        with threads.team(tape.split.parts) as team:
+            split = tape.split.among(team.size)
+            self.plan = plan = backward_plan(tape.program, shape, split, trace, tuple(tape.plan.at.items()))
+            self._work, begin = scratch(plan.work)
+            self._made = memory.empty((plan.made,), np.uint8)
+            self._made[: plan.zeroed] = 0
+            for name in tape.cell.state:
+                self.view(f"d.{name}")[-1] = dstate.get(name, 0)
+            x, mask, drop = tape.x, tape.mask, tape.drop
+            words = plan.words.made((
+                begin, address(x), *x.strides[:2], 0 if mask is None else address(mask),
+                0 if drop is None else address(drop), address(tape.h), address(tape.met), address(tape.rest),
+                address(dh), *dh.strides[:2], address(self.dx), address(self._made),
+                *map(address, tape.weights.values()), plan.zeros,
+            ))  # fmt: skip
+            team.run(driver("backward"), address(words), split.parts)
+        self._ring_at = begin - address(self._work) + plan.ring
+        if not trace:
+            del self._work
+
+    def _array(self, name: str, *shape: int) -> Array:
+        return np.ndarray(shape, self.dx.dtype, self._made, self.plan.at[name])
+
+    def view(self, name: str) -> Array:
+        """dL/d(state) by its name in the table: of every step where all are kept, else of the first alone."""
+        steps = self.tape.shape.T + 1 if self._trace else 1
+        return self._array(name, steps, self.tape.shape.B, self.tape.shape.H)
+
+    def weights(self) -> dict[str, Array]:
+        tape, gradient = self.tape, self.plan.gradient
+        H, gates, copies = tape.shape.H, tape.cell.gates, self.plan.copies
+        sums = _added(self._array("sums", copies, gradient.columns, H))
+        found = {
+            "W": _added(self._array("W", copies, tape.shape.F, len(gates) * H)),
+            "U": _added(self._array("U", copies, H, len(gates) * H)),
+        }
+        for name, weight in tape.weights.items():
+            if name not in found:
+                found[name] = _picked(sums, self._columns_of(name), weight.shape)
+        return {name: found[name] for name in tape.weights}
+
+    def _columns_of(self, name: str) -> list[int | None]:
+        """Which gradient columns add up to a vector's gradient; None stands for zeros."""
+        cell, gradient = self.tape.cell, self.plan.gradient
+        if name in cell.unit_vectors:
+            return [gradient.p.get(f"p.{name}")]
+        if name in cell.gate_vectors:
+            return [gradient.p.get(f"p.{name}.{q}") for q in cell.gates]
+        if name == "b":
+            return [gradient.x[q] for q in cell.gates]
+        operands = self.tape.program.operands  # an inner product has no bias
+        return [None if q in operands else gradient.u[q] for q in cell.gates]
+
+    def state0(self) -> dict[str, Array]:
+        """By name; what h is owed through the products of the first step comes on top."""
+        owed = {name: self.view(f"d.{name}")[0] for name in self.tape.cell.state}
+        if self.plan.gradient.h_range[0] < self.plan.gradient.h_range[1]:
+            first = self._array("first", self.tape.shape.B, self.tape.shape.H)
+            owed["h"] += first if self.tape.drop is None else first * self.tape.drop
+        return owed
+
+    def _columns(self) -> Array:
+        """All gradient columns of all steps, (T, B, columns, H)."""
+        shape, plan = self.tape.shape, self.plan
+        strides = shape.B * plan.row, plan.row, shape.H * self.dx.itemsize, self.dx.itemsize
+        size = shape.T, shape.B, plan.gradient.columns, shape.H
+        return np.ndarray(size, self.dx.dtype, self._work, self._ring_at, strides)
+
+    def pre(self, at: dict[str, int]) -> Array:
+        columns, shape = self._columns(), self.tape.shape
+        return np.stack([columns[:, :, at[q]] for q in self.tape.cell.gates], axis=2).reshape(shape.T, shape.B, -1)
+
+    def vectors(self) -> dict[str, Array]:
+        cell, weights, sums = self.tape.cell, self.tape.weights, self._columns().sum(axis=1)
+        own = [name for name in (*cell.gate_vectors, *cell.unit_vectors) if name in weights]
+        zero = np.zeros_like(sums[:, 0])
+        return {
+            name: np.concatenate([zero if k is None else sums[:, k] for k in self._columns_of(name)], axis=1)
+            for name in own
+        }
+
+
+def _added(copies: Array) -> Array:
+    """The sum of what the threads made, in their order."""
+    total: Array = copies[0]
+    for more in copies[1:]:
+        total += more
+    return total
+
+
+def _picked(sums: Array, at: list[int | None], shape: tuple[int, ...]) -> Array:
+    first = at[0]
+    if first is not None and at == list(range(first, first + len(at))):
+        return sums[first : first + len(at)].reshape(shape)
+    return np.stack([np.zeros_like(sums[0]) if k is None else sums[k] for k in at]).reshape(shape)

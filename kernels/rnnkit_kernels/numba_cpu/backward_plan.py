@@ -1,0 +1,153 @@
+"""What a way back needs that depends on shapes alone; see `plan` for the way there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from . import machine
+from .drivers import SUM_JOB
+from .packing import met_gates, pack_backward
+from .plan import Shape, begun, constant
+from .products import BLOCK
+from .programs import Compiled, products
+from .split import Split
+from .table import Slot
+from .words import Room, Words
+
+__all__ = ["CALL", "BackwardPlan", "backward_plan"]
+
+CALL = ("work", "x", "x_step", "x_row", "mask", "drop", "h", "met", "rest", "dh", "dh_step", "dh_row", "dx", "made")
+
+_LINE = 64  # bytes of a cache line
+_RING = 4  # what part of a core's second cache the gradients of a chunk of steps may fill
+_LEAST = 192  # rows of a chunk at least: each adds to all of dW and dU, which do not fit into the cache
+
+
+class BackwardPlan:
+    """work  bytes of scratch memory
+    made  bytes of the memory for what comes out beside dx; `at`: how far into it each begins: W, U, sums, one after the
+          other for each thread that makes its own; d.* for each state; first: what the first h is owed through U
+    ring  how far into scratch the gradient columns begin; row: bytes between two rows of them
+    """
+
+    def __init__(
+        self, program: Compiled, shape: Shape, split: Split, trace: bool, tape_at: tuple[tuple[str, int], ...]
+    ) -> None:
+        lowered, layout, size = program.backward, program.backward_layout, program.lanes.itemsize
+        gradient = lowered.gradient
+        assert gradient is not None
+        self.program, self.shape, self.gradient = program, shape, gradient
+        words, packing, room = begun(program, lowered, layout, shape, split, CALL)
+        T, B, H = shape.T, shape.B, shape.H
+        self.zeros = words.of(constant(0.0, len(program.cell.gates) * H, program.lanes.dtype))
+        pack_backward(packing, lowered, layout, shape.F)
+        row = gradient.columns * H * size
+        if row % 512 == 0:
+            row += _LINE  # else the rows of a chunk fall on the same few sets of the cache
+        rows = B if split.by_units else -(-B // split.parts)
+        chunk = T if trace else min(T, max(machine.cache_bytes(2) // _RING // (rows * row), -(-_LEAST // rows), 1))
+        self.row, self.ring = row, room.take((chunk + 1) * B * row)
+        self.copies = 1 if split.by_units else split.parts
+        made = Room()
+        gates = len(program.cell.gates)
+        self.sizes = {"W": shape.F * gates * H, "U": H * gates * H, "sums": gradient.columns * H}
+        self.at = {name: made.take(self.copies * count * size) for name, count in self.sizes.items()}
+        self.zeroed = made.size
+        self.first = self.at["first"] = made.take(B * H * size)
+        for name in program.cell.state:
+            self.at[f"d.{name}"] = made.take((T + 1 if trace else 1) * B * H * size)
+        for slot, number, base in (
+            (Slot.LEVEL, words.of(program.backward_addresses), ""),
+            (Slot.STATE_SLOTS, -1, ""),
+            (Slot.KEPT_STEP, B * H * size, ""),
+            (Slot.KEPT_STEP_1, B * size, ""),
+            (Slot.DH, 0, "dh"),
+            (Slot.DH_STEP, 0, "dh_step"),
+            (Slot.DH_ROW, 0, "dh_row"),
+            (Slot.D_STEP, B * H * size if trace else 0, ""),
+            (Slot.RING, self.ring, "work"),
+            (Slot.RING_STEP, B * row, ""),
+            (Slot.RING_ROW, row, ""),
+            (Slot.CHUNK, chunk, ""),
+        ):
+            words.set(slot, number, base)
+        words.set(layout.of["s.h"], 0, "h")
+        self._tape = dict(tape_at)
+        for name, offset in tape_at:
+            if name in layout.of:
+                words.set(layout.of[name], offset, "rest")
+        for name in program.cell.state:
+            words.set(layout.of[f"d.{name}"], self.at[f"d.{name}"], "made")
+        packing.write(layout, "work")
+        self._jobs(words, packing.panels)
+        words.ready()
+        self.words, self.work, self.made = words, room.size, made.size
+
+    def _jobs(self, words: Words, panels: dict[str, int]) -> None:
+        """What is done after every chunk, and behind it what is done at the very end; see `drivers` for the words."""
+        program, gradient, shape = self.program, self.gradient, self.shape
+        gates, functions, size = program.cell.gates, products(program.lanes, program.registers), program.lanes.itemsize
+        line, met = shape.H * size, met_gates(gradient)
+        words.set(Slot.JOBS, 8 * len(words))
+        count = 0
+
+        def job(*numbers: int | tuple[int, str]) -> None:
+            nonlocal count
+            begin = len(words)
+            for number in numbers:
+                words.add(*(number if isinstance(number, tuple) else (number, "")))
+            words.grow(begin + SUM_JOB)
+            count += 1
+
+        def weights(
+            name: str, gate: int, source: tuple[int | tuple[int, str], ...], column: int, wide: int, height: int
+        ) -> None:
+            to = (self.at[name] + gate * line, "made")
+            row = line * (gradient.columns if name == "sums" else len(gates))
+            job(
+                0, functions["gradient"], to, row, self.sizes[name] * size, *source, column * line, height,
+                wide * shape.H, BLOCK * program.lanes.count,
+            )  # fmt: skip
+
+        step = shape.B * line
+        for gate, column, wide in _runs(gates, gradient.x):
+            weights("W", gate, ((0, "x"), (0, "x_step"), (0, "x_row")), column, wide, shape.F)
+        for gate, column, wide in _runs(gates, {q: gradient.u[q] for q in met}):
+            weights("U", gate, ((0, "met"), step, line), column, wide, shape.H)
+        for q in program.operands:
+            operand = (self._tape[f"v.{q}"], "rest")
+            weights("U", gates.index(q), (operand, step, line), gradient.u[q], 1, shape.H)
+        one = words.of(constant(1.0, shape.H, program.lanes.dtype))
+        weights("sums", 0, (one, 0, 0), 0, gradient.columns, 1)
+        first, last = gradient.x_range
+        input_row = shape.F * size
+        job(
+            1, functions["product"], (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
+            (last - first) * shape.H, 0, (panels["input"], "work"), shape.B * input_row,
+        )  # fmt: skip
+        words.set(Slot.JOB_COUNT, count)
+        first, last = gradient.h_range
+        job(
+            1, functions["product"] if met else 0, (self.first, "made"), line, 0, 0, 0, 0, first * line, shape.H,
+            (last - first) * shape.H, 0, (panels.get("panel.0.0", 0), "work"), 0,
+        )  # fmt: skip
+
+
+def _runs(gates: tuple[str, ...], columns: dict[str, int]) -> list[tuple[int, int, int]]:
+    """Gates and their gradient columns as stretches that lie side by side in both: first gate, first column, length."""
+    runs: list[tuple[int, int, int]] = []
+    for q, column in sorted(columns.items(), key=lambda item: item[1]):
+        gate = gates.index(q)
+        if runs and gate == runs[-1][0] + runs[-1][2] and column == runs[-1][1] + runs[-1][2]:
+            runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
+        else:
+            runs.append((gate, column, 1))
+    return runs
+
+
+@lru_cache(maxsize=512)
+def backward_plan(
+    program: Compiled, shape: Shape, split: Split, trace: bool, tape_at: tuple[tuple[str, int], ...]
+) -> BackwardPlan:
+    """tape_at: where the tape's arrays lie, see `ForwardPlan.at`."""
+    return BackwardPlan(program, shape, split, trace, tape_at)

@@ -1,0 +1,143 @@
+"""The compiled recurrence: what goes in and comes out is the textbook's, see `contract`.
+
+A forward pass leaves the same tape as the textbook does, in arrays that the kernel wrote as they are.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from ..checks import check_call
+from ..contract import Cell, Tape
+from ..types import Array
+from . import memory, threads
+from .drivers import driver
+from .plan import ForwardPlan, Shape, forward_plan
+from .programs import Compiled, compiled_cell
+from .split import Split, choose
+from .words import address
+
+__all__ = ["CompiledTape", "forward", "scratch"]
+
+_ALIGNED = 64
+
+
+class CompiledTape(Tape):
+    """A tape whose fields are views of the memory that the kernel wrote, made when they are asked for.
+
+    program, shape, split  what ran, on what, and how it was divided
+    h, met    (T+1, B, H): h, and m * h, which is h where nothing is dropped
+    """
+
+    origin: ClassVar[str] = "numba"
+
+    def __init__(
+        self, program: Compiled, shape: Shape, split: Split, plan: ForwardPlan,
+        given: tuple[dict[str, Array], Array, Array | None, Array | None], arrays: tuple[Array, Array, Array],
+    ) -> None:  # fmt: skip
+        own = self.__dict__
+        own["cell"], own["program"], own["shape"], own["split"] = program.cell, program, shape, split
+        own["weights"], own["x"], own["mask"], own["drop"] = given
+        own["h"], own["met"], own["rest"] = arrays
+        own["plan"], own["zone"], own["reset"], own["began"], own["made"] = plan, {}, None, {}, {}
+
+    program: Compiled
+    shape: Shape
+    split: Split
+    plan: ForwardPlan
+    h: Array
+    met: Array
+    rest: Array
+
+    def _view(self, name: str, *shape: int) -> Array:
+        at = self.plan.at[name]
+        return np.ndarray(shape, self.h.dtype, self.rest, at)
+
+    @cached_property
+    def states(self) -> dict[str, Array]:
+        T, B, H = self.shape.T, self.shape.B, self.shape.H
+        return {name: self.h if name == "h" else self._view(f"s.{name}", T + 1, B, H) for name in self.cell.state}
+
+    @cached_property
+    def kept(self) -> dict[str, Array]:
+        single, (T, B, H) = self.program.single, (self.shape.T, self.shape.B, self.shape.H)
+        return {name: self._view(f"k.{name}", T, B, 1 if f"k.{name}" in single else H) for name in self.program.kept}
+
+
+def forward(
+    cell: Cell,
+    weights: dict[str, Array],
+    x: Array,
+    state0: dict[str, Array],
+    *,
+    mask: Array | None = None,
+    drop: Array | None = None,
+    tape: bool = True,
+    program: Compiled | None = None,
+    split: Split | None = None,
+) -> tuple[Array, dict[str, Array], Tape | None]:
+    """See `textbook.recurrence.forward`. tape: False leaves none, and keeps nothing on the way.
+
+    program, split  which compiled form and which division among threads; chosen where None
+    """
+    check_call(cell, weights, x, state0, mask, drop)
+    T, B, F = x.shape
+    H, dtype = weights["U"].shape[0], x.dtype
+    program = program or compiled_cell(cell, str(dtype))
+    size = program.lanes.itemsize
+    if mask is not None:
+        x = _without_padding(x, mask)
+        mask = np.ascontiguousarray(mask)
+    elif F > 1 and x.strides[2] != size:
+        x = np.ascontiguousarray(x)
+    h = memory.empty((T + 1, B, H), dtype)
+    h[0] = state0["h"]
+    met = h
+    if drop is not None:
+        drop = np.ascontiguousarray(drop, dtype)
+        met = memory.empty((T + 1, B, H), dtype)
+        np.multiply(h[0], drop, out=met[0])
+    weights = {name: w if w.flags.c_contiguous else np.ascontiguousarray(w) for name, w in weights.items()}
+    shape = Shape(T, B, F, H, tuple(weights), mask is not None, drop is not None)
+    wanted = split or choose(cell, T, B, F, H, size, program.lanes.count, tape)
+    with threads.team(wanted.parts) as team:
+        used = wanted.among(team.size)
+        plan = forward_plan(program, shape, used, tape)
+        _work, begin = scratch(plan.work)
+        rest = memory.empty((plan.rest or 1,), np.uint8)
+        for name in cell.state:
+            if name != "h":
+                np.ndarray((B, H), dtype, rest, plan.at[f"s.{name}"])[...] = state0[name]
+        words = plan.words.made((
+            begin, address(x), *x.strides[:2], 0 if mask is None else address(mask),
+            0 if drop is None else address(drop), address(h), address(met), address(rest),
+            *map(address, weights.values()), plan.zeros,
+        ))  # fmt: skip
+        team.run(driver("forward"), address(words), used.parts)
+    at = T if tape else T & 1
+    last = {
+        name: h[T] if name == "h" else np.ndarray((B, H), dtype, rest, plan.at[f"s.{name}"] + at * B * H * size)
+        for name in cell.state
+    }
+    if not tape:
+        return h[1:], last, None
+    return h[1:], last, CompiledTape(program, shape, used, plan, (weights, x, mask, drop), (h, met, rest))
+
+
+def scratch(size: int) -> tuple[Array, int]:
+    """Memory that begins at a multiple of 64 bytes, and where; the barrier at its beginning is as before its use."""
+    block = memory.empty((size + _ALIGNED,), np.uint8)
+    at = address(block)
+    begin = -(-at // _ALIGNED) * _ALIGNED
+    block[begin - at : begin - at + 8] = 0
+    return block, begin
+
+
+def _without_padding(x: Array, mask: Array) -> Array:
+    """What stands in padding, NaN too, never enters."""
+    x = x.copy(order="C")
+    x[~mask] = 0
+    return x
