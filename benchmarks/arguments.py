@@ -50,6 +50,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     for name in options.groups:
         if name not in GROUPS:
             parser.error(f"there is no group {name!r}; the groups are {', '.join(GROUPS)}")
+    if options.contenders is not None and not {"rnnkit", "NumPy"} & set(options.contenders):
+        parser.error("--with names rnnkit or NumPy, or both: the others are what they are compared with")
     chosen = options.quick, options.cells, options.shapes, options.contenders, options.blocks, options.threads
     if options.save is None and not any(chosen):
         options.save = FILE

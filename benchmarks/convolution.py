@@ -14,9 +14,9 @@ from rnnkit.layers import Conv1D
 from . import table
 from .contenders import REFERENCE
 from .contenders.ours import backend_name
-from .measure import measured, validated
+from .measure import measured, prepared, validated
 from .plan import Plan
-from .results import Row, mean_ratio
+from .results import Row, mean_ratio, told
 from .validation import tolerance
 from .workload import Runner
 
@@ -57,14 +57,14 @@ def rows(plan: Plan) -> Iterator[Row]:
         params, _ = layer.init(rng, (None, None, C))
         params["b"] = rng.normal(0, 0.1, O).astype(np.float32)
         x, dy = (rng.standard_normal((B, T, n), dtype=np.float32) for n in (C, O))
-        made = {name: _runner(name, layer, params, x, dy) for name in _timed(plan)}
+        made = prepared({name: partial(_runner, name, layer, params, x, dy) for name in _timed(plan)})
         allowed = tolerance(np.float32, terms=k * max(C, O), steps=1, rows=B * T)
         check = partial(validated, made, _textbook(layer, params, x, dy), allowed)
         yield measured("Conv1D", shape, made, check, plan.effort, 6.0 * B * T * k * C * O, plan.peak)
 
 
 def notes(found: list[Row], plan: Plan) -> list[str]:
-    return [f"geometric mean {mean_ratio(found):.2f}"] if any(row.ratio() for row in found) else []
+    return [f"geometric mean {told(mean_ratio(found))}"] if any(row.ratio() for row in found) else []
 
 
 def _timed(plan: Plan) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from .machine import Others
@@ -12,7 +13,24 @@ from .timing import Effort, alternate, medians
 from .validation import Verdict, compare
 from .workload import Runner
 
-__all__ = ["measured", "validated"]
+__all__ = ["measured", "prepared", "validated"]
+
+
+def prepared(makers: Mapping[str, Callable[[], Runner | None]]) -> dict[str, Runner]:
+    """The contenders, ready to run, without those that say None. One that raises will do so again when it is run."""
+    found = {name: _made(make) for name, make in makers.items()}
+    return {name: runner for name, runner in found.items() if runner is not None}
+
+
+def _made(make: Callable[[], Runner | None]) -> Runner | None:
+    try:
+        return make()
+    except Exception as error:
+        return Runner(partial(_raise, error), lambda _: {})
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def validated(

@@ -12,7 +12,7 @@ from rnnkit import Cell, layers, names
 from . import table
 from .contenders import REFERENCE
 from .contenders.ours import runner
-from .measure import measured, validated
+from .measure import measured, prepared, validated
 from .plan import Plan
 from .results import Row
 from .workload import Runner, Workload
@@ -72,14 +72,13 @@ OPTIONS = (
 
 
 def columns(plan: Plan) -> tuple[table.Column, ...]:
-    cost = table.Column("cost", 6, lambda row: "-" if row.ratio("option") is None else f"{1 / row.ratio('option'):.3f}")
     limit = table.Column("limit", 5, lambda row: f"{row.limit}")
     return (
         *table.case("option", 17),
         table.origin(),
         table.milliseconds("option", "ms"),
         table.milliseconds("plain"),
-        cost,
+        table.cost("option", "cost"),
         limit,
         table.milliseconds("loop", REFERENCE),
         table.mark(),
@@ -94,9 +93,10 @@ def rows(plan: Plan) -> Iterator[Row]:
                 continue
             work = Workload("", shape, dtype=option.dtype, make=option.make, options=option.given)
             plain = Workload("", shape, make=option.plain)
-            made = {"option": runner(work, backend), "plain": runner(plain, backend)}
+            makers = {"option": partial(runner, work, backend), "plain": partial(runner, plain, backend)}
             if option.normalised and REFERENCE in plan.contenders:
-                made["loop"] = _loop(work)
+                makers["loop"] = partial(_loop, work)
+            made = prepared(makers)
             check = partial(_checked, work, plain, backend, made)
             yield measured(option.label, shape, made, check, plan.effort, reference="plain", limit=option.limit)
 
@@ -112,7 +112,8 @@ def _checked(work: Workload, plain: Workload, backend: str, made: dict[str, Runn
     (B, T, F, H), short = work.shape, {"option": made["option"]}
     if type(work.layer) is layers.LayerNormLSTM:
         work = replace(work, shape=(B, min(T, _STEPS), F, H))
-        short = {"option": runner(work, backend)} | ({"loop": _loop(work)} if "loop" in made else {})
+        makers = {"option": partial(runner, work, backend), "loop": partial(_loop, work)}
+        short = prepared({name: make for name, make in makers.items() if name in made})
     right, failed = validated(short, work.expected, work.tolerance)
     plain_right, plain_failed = validated({"plain": made["plain"]}, plain.expected, plain.tolerance)
     return right | plain_right, failed | plain_failed

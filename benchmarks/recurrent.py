@@ -7,9 +7,9 @@ from functools import partial
 
 from . import table
 from .contenders import REFERENCE
-from .measure import measured, validated
+from .measure import measured, prepared, validated
 from .plan import Plan
-from .results import Row, mean_ratio
+from .results import Row, mean_ratio, told
 from .workload import CELLS, Workload
 
 __all__ = ["HELP", "SHAPES", "columns", "notes", "rows"]
@@ -52,8 +52,7 @@ def rows(plan: Plan, backward: bool = True) -> Iterator[Row]:
     for shape in plan.grid(SHAPES, SMALL):
         for cell in plan.chosen(CELLS):
             work = Workload(cell, shape, backward)  # type: ignore[arg-type]
-            made = {name: contender.recurrent(work) for name, contender in plan.contenders.items()}
-            runners = {name: runner for name, runner in made.items() if runner is not None}
+            runners = prepared({name: partial(c.recurrent, work) for name, c in plan.contenders.items()})
             check = partial(validated, runners, work.expected, work.tolerance)
             yield measured(cell, shape, runners, check, plan.effort, work.flops, plan.peak)
 
@@ -68,5 +67,5 @@ def notes(found: list[Row], plan: Plan) -> list[str]:
         if ratios:
             means = {name: mean_ratio(own, name) for name in plan.contenders if name not in (first, REFERENCE)}
             others = "".join(f", {name} {mean:.2f}" for name, mean in means.items() if mean == mean)
-            lines.append(f"{cell}: geometric mean {mean_ratio(own, first):.2f}, smallest {min(ratios):.2f}{others}")
+            lines.append(f"{cell}: geometric mean {told(mean_ratio(own, first))}, smallest {min(ratios):.2f}{others}")
     return lines

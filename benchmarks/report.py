@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 import time
 from argparse import Namespace
@@ -30,7 +31,12 @@ def plan_of(options: Namespace) -> Plan:
 
 
 def run(groups: dict[str, ModuleType], options: Namespace) -> int:
-    plan = plan_of(options)
+    """Prints, saves, and returns the exit code: 1 where a row failed, 2 where a contender cannot take part."""
+    try:
+        plan = plan_of(options)
+    except ValueError as error:
+        print(f"python -m benchmarks: {error}", file=sys.stderr)
+        return 2
     environment = machine.describe(options.threads)
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     for text in (f"{environment['cpu']}, threads: {plan.threads}", versions):

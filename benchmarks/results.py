@@ -10,7 +10,7 @@ from typing import Any
 
 from .timing import geometric_mean
 
-__all__ = ["BUSY", "FILE", "Group", "Row", "load", "mean_ratio", "save"]
+__all__ = ["BUSY", "FILE", "Group", "Row", "load", "mean_ratio", "save", "told"]
 
 FILE = Path(__file__).resolve().parent / "results" / "results.json"
 
@@ -71,6 +71,11 @@ class Group:
 def mean_ratio(rows: Iterable[Row], contender: str = "rnnkit") -> float:
     """The geometric mean of the ratios that are there, without the rows that other processes disturbed."""
     return geometric_mean(ratio for row in rows if not row.busy and (ratio := row.ratio(contender)) is not None)
+
+
+def told(ratio: float) -> str:
+    """A mean ratio in a sentence; that of no rows is no number."""
+    return "of no undisturbed row" if ratio != ratio else f"{ratio:.2f}"
 
 
 def save(groups: dict[str, Group], path: Path = FILE) -> None:

@@ -23,10 +23,7 @@ _SHAPE = (32, 24, 16, 32)
 
 
 def columns(plan: Plan) -> tuple[table.Column, ...]:
-    def seconds(name: str) -> table.Column:
-        return table.Column(name, 8, lambda row: f"{row.values[name]:.2f}" if name in row.values else "-")
-
-    return (*table.case("cell", 14), table.origin(), *map(seconds, ("import", "cold", "warm", REFERENCE)))
+    return (*table.case("cell", 14), table.origin(), *map(table.seconds, ("import", "cold", "warm", REFERENCE)))
 
 
 def rows(plan: Plan) -> Iterator[Row]:
@@ -37,7 +34,7 @@ def rows(plan: Plan) -> Iterator[Row]:
 
 
 def notes(found: list[Row], plan: Plan) -> list[str]:
-    return ["cold: the first process with an empty cache; warm: the second; both in seconds from imports to gradients"]
+    return ["cold: the first process with an empty cache; warm: the second"]
 
 
 def _row(cell: str, plan: Plan) -> Row:

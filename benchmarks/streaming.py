@@ -13,7 +13,7 @@ from rnnkit import Sequential
 from . import table
 from .contenders import REFERENCE
 from .contenders.ours import backend_name
-from .measure import measured, validated
+from .measure import measured, prepared, validated
 from .plan import Plan
 from .results import Row
 from .workload import CELLS, Runner, Workload
@@ -34,22 +34,23 @@ def rows(plan: Plan) -> Iterator[Row]:
     for F, H in plan.grid([(64, 128)], [(3, 5)]):
         for cell in plan.chosen(CELLS):
             work = Workload(cell, (1, STEPS, F, H), backward=False)
-            runners = {name: _ours(work, backend_name(name)) for name in ("rnnkit", "NumPy") if name in plan.contenders}
-            if REFERENCE in plan.contenders:
-                runners[REFERENCE] = _pytorch(work)
+            names = [name for name in ("rnnkit", "NumPy", REFERENCE) if name in plan.contenders]
+            runners = prepared({name: partial(_runner, name, work) for name in names})
             check = partial(validated, runners, work.expected, work.tolerance)
             yield measured(cell, (F, H), runners, check, plan.effort).per(STEPS)
 
 
 def notes(found: list[Row], plan: Plan) -> list[str]:
     return [
-        f"{STEPS} steps of a stream whose state goes on, by the step: rnnkit through the model's `Stream`, which checks",
-        "its input and its output; PyTorch's cell called by itself, `inference_mode` entered once for all of them.",
+        f"{STEPS} steps of a stream whose state goes on, by the step: rnnkit through the model's `Stream`, which looks"
+        " at its input and its output; PyTorch's cell by itself, `inference_mode` entered once for all of them."
     ]
 
 
-def _ours(work: Workload, backend: str) -> Runner:
-    model = Sequential([work.layer], backend=backend)
+def _runner(name: str, work: Workload) -> Runner:
+    if name == REFERENCE:
+        return _pytorch(work)
+    model = Sequential([work.layer], backend=backend_name(name))
     model.build((None, None, work.shape[2]))
     model.params = [work.params]
     stream, steps = model.stream(), list(work.x[0][:, None])

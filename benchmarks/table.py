@@ -60,37 +60,47 @@ def origin(width: int = 13) -> Column:
 
 
 def milliseconds(contender: str, title: str = "") -> Column:
-    def text(row: Row) -> str:
-        if contender in row.failed:
-            return "FAILED"
-        return f"{1e3 * row.values[contender]:.3f}"[:8].rstrip(".") if contender in row.values else "-"
-
-    return Column(title or f"{contender}", 8, text)
+    return _value(contender, title, 8, lambda row: 1e3 * row.values[contender] if contender in row.values else None, 3)
 
 
 def microseconds(contender: str) -> Column:
-    def text(row: Row) -> str:
-        if contender in row.failed:
-            return "FAILED"
-        return f"{1e6 * row.values[contender]:.2f}" if contender in row.values else "-"
+    return _value(contender, "", 8, lambda row: 1e6 * row.values[contender] if contender in row.values else None, 2)
 
-    return Column(contender, 8, text)
+
+def seconds(contender: str) -> Column:
+    return _value(contender, "", 8, lambda row: row.values.get(contender), 2)
+
+
+def mebibytes(contender: str) -> Column:
+    return _value(contender, "", 8, lambda row: row.values.get(contender), 1)
 
 
 def ratio(contender: str, title: str = "") -> Column:
     """How many times faster than the row's reference."""
+    return _value(contender, title, 6, lambda row: row.ratio(contender), 2)
 
+
+def cost(contender: str, title: str) -> Column:
+    """The time over that of the row's reference."""
+    return _value(contender, title, 6, lambda row: 1 / found if (found := row.ratio(contender)) else None, 3)
+
+
+def _value(contender: str, title: str, width: int, value: Callable[[Row], float | None], digits: int) -> Column:
     def text(row: Row) -> str:
-        if contender in row.failed:
-            return "FAILED"
-        found = row.ratio(contender)
-        return "-" if found is None else f"{found:.2f}" if found < 1000 else f"{found:.0f}"
+        found = value(row)
+        return "FAILED" if contender in row.failed else "-" if found is None else _fitted(found, width, digits)
 
-    return Column(title or contender, 6, text)
+    return Column(title or contender, width, text)
+
+
+def _fitted(value: float, width: int, digits: int) -> str:
+    """With so many digits behind the point as there is room for, and never cut off."""
+    texts = [f"{value:.{n}f}" for n in range(digits, -1, -1)]
+    return next((text for text in texts if len(text) <= width), f"{value:.0e}")
 
 
 def share() -> Column:
-    return Column("peak", 5, lambda row: "" if row.share is None else f"{row.share:.0%}")
+    return Column("peak", 5, lambda row: "" if row.share is None else f"{min(row.share, 9.99):.0%}")
 
 
 def mark() -> Column:

@@ -16,9 +16,9 @@ from rnnkit.optimizers import Adam
 from . import table
 from .contenders import REFERENCE
 from .contenders.ours import backend_name
-from .measure import measured, validated
+from .measure import measured, prepared, validated
 from .plan import Plan
-from .results import Row, mean_ratio
+from .results import Row, mean_ratio, told
 from .workload import Runner
 
 __all__ = ["HELP", "MODELS", "Task", "columns", "notes", "rows"]
@@ -116,7 +116,7 @@ def rows(plan: Plan) -> Iterator[Row]:
         shape = (2, 6, *task.shape[2:]) if plan.quick else task.shape
         for fit in (False, True):
             batches = _BATCHES if fit else 1
-            made = {name: _runner(name, task, 0.1, shape, batches, fit) for name in _timed(plan)}
+            made = prepared({name: partial(_runner, name, task, 0.1, shape, batches, fit) for name in _timed(plan)})
             row = measured(
                 f"{task.label}, fit" if fit else task.label,
                 shape,
@@ -131,7 +131,7 @@ def notes(found: list[Row], plan: Plan) -> list[str]:
     if not any(row.ratio() for row in found):
         return []
     return [
-        f"geometric mean {mean_ratio(found):.2f}; 'fit' is an epoch of {_BATCHES} shuffled batches, by the batch.",
+        f"geometric mean {told(mean_ratio(found))}; 'fit' is an epoch of {_BATCHES} shuffled batches, by the batch.",
         "PyTorch has no GRU with swish: there its steps are a loop in Python.",
     ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["axes_of", "check_lengths", "to_array", "to_finite", "to_lengths", "to_mask", "whole"]
+__all__ = ["axes_of", "check_lengths", "surely_finite", "to_array", "to_finite", "to_lengths", "to_mask", "whole"]
 
 _AXES = {1: ("sample",), 2: ("sample", "feature"), 3: ("sample", "step", "feature")}
 
@@ -85,6 +86,15 @@ def to_finite(name: str, array: Array, mask: Array | None = None) -> Array:
         f"{name} has {array[first]} at {where} ({len(bad)} of {array.size} values are not finite): "
         "fill or drop them, or mask the steps they stand in"
     )
+
+
+def surely_finite(array: Array) -> bool:
+    """Whether one product of the array with itself is finite, and so all of it: False says nothing, squares may
+    overflow. A third of what a look at every number costs where they are few."""
+    if array.size == 1:
+        return math.isfinite(array.item())
+    flat = array.ravel()
+    return math.isfinite(flat.dot(flat))
 
 
 def whole(name: str, given: Any, least: int) -> int:

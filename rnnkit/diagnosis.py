@@ -78,7 +78,7 @@ class Witness:
             for path, layer, found in self._gradients:
                 if path.partition(".")[0] != str(k):
                     continue
-                G = layer.make_cell().gates
+                G = layer.cell_made.gates
                 H = found.x_pre.shape[-1] // len(G)
                 fields = {f"gate {q}": found.x_pre[:, :, n * H : (n + 1) * H] for n, q in enumerate(G)}
                 fields |= {f"state {name}": v[1:] for name, v in found.states.items()}

@@ -18,6 +18,7 @@ from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Shape, wrong_rank
 from .layers.core import Input
 from .layers.recurrent import State
+from .ready import Ready
 from .weights import listed, taken
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Stack"]
 
 
-class Stack:
+class Stack(Ready):
     """What a `Sequential` is before it learns: a function with parameters. For the arguments see there."""
 
     def __init__(self, layers: Iterable[Layer], backend: str, dtype: str, seed: int | None) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnnkit_kernels.types import Array
 
-from .border import to_array, to_finite, whole
+from .border import surely_finite, to_array, to_finite, whole
 from .context import Context
 from .diagnosis import IN_USE, told_in_a_sentence
+from .layers.recurrent_stream import RecurrentStream
 from .layers.streams import LayerStream, StepByStep
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Stream:
         self.batch_size = whole("batch_size", batch_size, least=1)
         model.check_built("stream")
         shape = model.input_shape
-        self._form = model.form
+        self._form, self._dtype = model.form, model.form.x
         self._shape = (self.batch_size, *shape[2:])
         if len(shape) < (2 if self._form.x.kind == "i" else 3):
             raise ValueError(f"a model that is streamed takes sequences; this one takes inputs {shape}, without steps")
@@ -51,6 +53,10 @@ class Stream:
             except ValueError as error:
                 raise ValueError(f"layer {k}: {error}") from None
             timed = len(model.shapes[k + 1]) > 2
+        self._quiet = all(isinstance(layer, RecurrentStream) and layer.quiet for layer in self._layers)
+        first = self._layers[0]
+        quick = first.takes_finite if isinstance(first, RecurrentStream) and first.quiet else surely_finite
+        self._surely_finite: Callable[[Array], bool] = quick
 
     def step(self, x: Any, mask: Any = None) -> Array | None:
         """The output for the step x (batch_size, F), or (batch_size,) where the first layer takes indices.
@@ -61,20 +67,30 @@ class Stream:
         raises   ValueError and TypeError for other shapes, dtypes and numbers that are not finite; FloatingPointError,
                  naming the layer, where what comes out is not finite: the state may then be spoiled, see `reset`
         """
+        if self._quiet:
+            return self._through(*self._checked(x, mask))
+        with told_in_a_sentence():
+            return self._through(*self._checked(x, mask))
+
+    def _through(self, array: Array, flags: Array | None) -> Array | None:
+        for k, layer in enumerate(self._layers):
+            found = layer.step(array, flags)
+            if found is None:
+                return None
+            array, flags = found
+            known = isinstance(layer, RecurrentStream) and layer.finite
+            if not (known or surely_finite(array) or np.isfinite(array).all()):
+                raise FloatingPointError(f"the output of layer {k} is not finite at this step. {IN_USE}")
+        return array
+
+    def _checked(self, x: Any, mask: Any) -> tuple[Array, Array | None]:
+        if mask is None and type(x) is np.ndarray and x.dtype is self._dtype and x.shape == self._shape:
+            return x if self._surely_finite(x) else to_finite("x", x), None
         flags = None if mask is None else self._flags(mask)
         array = to_array("x", x, self._form.x)
         if array.shape != self._shape:
             raise ValueError(f"a step is {self._shape}, one row for each sequence; got {array.shape}")
-        array = to_finite("x", array, flags)
-        for k, layer in enumerate(self._layers):
-            with told_in_a_sentence():
-                found = layer.step(array, flags)
-            if found is None:
-                return None
-            array, flags = found
-            if not np.isfinite(array).all():
-                raise FloatingPointError(f"the output of layer {k} is not finite at this step. {IN_USE}")
-        return array
+        return to_finite("x", array, flags), flags
 
     def _flags(self, mask: Any) -> Array:
         flags = np.asarray(mask)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["leaves", "map", "same_structure"]
+__all__ = ["leaves", "like", "map", "rows", "same_structure"]
 
 
 def map(fn: Callable[..., Any], *trees: Any) -> Any:  # shadows the builtin on purpose: read it as trees.map
@@ -14,46 +14,81 @@ def map(fn: Callable[..., Any], *trees: Any) -> Any:  # shadows the builtin on p
     Dicts are matched by key and come out in the key order of the first tree.
     Raises ValueError, naming the place, where structures differ or a leaf is None.
     """
-    return _map(fn, "tree", trees)
+    return like(trees[0], [fn(*row) for row in rows(*trees)])
 
 
 def leaves(tree: Any) -> list[Any]:
     """The leaves of a tree, depth first, dicts in their own order. Raises ValueError for a leaf that is None."""
-    found: list[Any] = []
-    map(found.append, tree)
-    return found
+    return [leaf for (leaf,) in rows(tree)]
 
 
 def same_structure(*trees: Any) -> None:
     """Raises ValueError, naming the first place, unless all trees nest alike; arrays are not compared."""
-    map(lambda *_: 0, *trees)
+    rows(*trees)
 
 
-def _map(fn: Callable[..., Any], path: str, trees: tuple[Any, ...]) -> Any:
-    head = trees[0]
-    for tree in trees:
-        if _nesting(tree) != _nesting(head):
-            raise ValueError(
-                f"{path} is {_words(head)} in one tree and {_words(tree)} in another; "
-                "expected the same nesting of dict, list and tuple."
-            )
-    if isinstance(head, dict):
-        return {key: _map(fn, f"{path}[{key!r}]", tuple(tree[key] for tree in trees)) for key in head}
-    if isinstance(head, list | tuple):
-        parts = [_map(fn, f"{path}[{i}]", group) for i, group in enumerate(zip(*trees, strict=True))]
-        return parts if isinstance(head, list) else tuple(parts)
-    if head is None:
-        raise ValueError(f"{path} is None; expected an array: leave the entry out of every tree instead.")
-    return fn(*trees)
+def rows(*trees: Any) -> list[tuple[Any, ...]]:
+    """The leaves at every place of trees of one structure, depth first, in the order of the first tree.
+
+    Raises as `map` does.
+    """
+    found: list[tuple[Any, ...]] = []
+    _walk(trees, (), found)
+    return found
 
 
-def _nesting(tree: Any) -> object:
-    """What two trees must share at one place: the keys of a dict, the length of a list or tuple, being a leaf."""
+def like(tree: Any, leaves: Iterable[Any]) -> Any:
+    """A tree of the structure of `tree` with other leaves, in the order in which `leaves` has them."""
+    return _filled(tree, iter(leaves))
+
+
+def _filled(tree: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
-        return tree.keys()
-    if isinstance(tree, list | tuple):
-        return isinstance(tree, list), len(tree)
-    return tree is None
+        return {key: _filled(branch, leaves) for key, branch in tree.items()}
+    if isinstance(tree, list):
+        return [_filled(branch, leaves) for branch in tree]
+    if isinstance(tree, tuple):
+        return tuple([_filled(branch, leaves) for branch in tree])
+    return next(leaves)
+
+
+def _walk(trees: tuple[Any, ...], path: tuple[Any, ...], found: list[tuple[Any, ...]]) -> None:
+    head = trees[0]
+    if isinstance(head, dict):
+        for tree in trees:
+            if tree is not head and (not isinstance(tree, dict) or tree.keys() != head.keys()):
+                raise _other(path, head, tree)
+        for key in head:
+            _walk(tuple([tree[key] for tree in trees]), (*path, key), found)
+    elif isinstance(head, list | tuple):
+        for tree in trees:
+            if tree is not head and _sequence(tree) != _sequence(head):
+                raise _other(path, head, tree)
+        for i, branches in enumerate(zip(*trees, strict=True)):
+            _walk(branches, (*path, i), found)
+    else:
+        for tree in trees:
+            if isinstance(tree, dict | list | tuple) or (tree is None) != (head is None):
+                raise _other(path, head, tree)
+        if head is None:
+            raise ValueError(f"{_place(path)} is None; expected an array: leave the entry out of every tree instead.")
+        found.append(trees)
+
+
+def _sequence(tree: Any) -> object:
+    """What two lists or tuples must share: their kind and their length; None for all else."""
+    return (isinstance(tree, list), len(tree)) if isinstance(tree, list | tuple) else None
+
+
+def _other(path: tuple[Any, ...], head: Any, tree: Any) -> ValueError:
+    return ValueError(
+        f"{_place(path)} is {_words(head)} in one tree and {_words(tree)} in another; "
+        "expected the same nesting of dict, list and tuple."
+    )
+
+
+def _place(path: tuple[Any, ...]) -> str:
+    return "tree" + "".join(f"[{key!r}]" for key in path)
 
 
 def _words(tree: Any) -> str:

@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -296,8 +297,9 @@ def test_gradcheck_ends_with_exit_code_1_when_a_gradient_is_wrong(capsys, monkey
 def test_doctor_says_what_is_there_in_lines_of_eighty_columns(capsys):
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    compiled = ["vectors", "caches", "threads", "compiled"] if find_spec("numba") else []
     assert [line.split()[0] for line in lines] == [
-        "rnnkit", "numpy", "cores", "numpy", "numba", "cupy", "matplotlib", "safetensors", "tqdm",
+        "rnnkit", "numpy", "cores", "numpy", "numba", *compiled, "cupy", "matplotlib", "safetensors", "tqdm",
     ]  # fmt: skip
     assert max(map(len, lines)) <= 80
 
@@ -319,7 +321,9 @@ def test_training_holds_the_blas_to_one_thread_unless_the_environment_chose_and_
 def test_doctor_names_the_extra_that_is_missing(capsys, monkeypatch):
     monkeypatch.setattr("rnnkit.commands.doctor.find_spec", lambda name: None)
     assert main(["doctor"]) == 0
-    assert "missing, no pictures: pip install 'rnnkit[plot]'" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "missing, no pictures: pip install 'rnnkit[plot]'" in told
+    assert "not installed, no compiled kernels: pip install 'rnnkit[numba]'" in told
 
 
 def test_help_shows_examples_and_a_mistyped_command_gets_the_nearest(capsys):

@@ -71,7 +71,7 @@ def test_options_that_are_off_change_no_bit(name):
     dy = rng.standard_normal((3, 4, 3))
 
     def numbers(layer, reset=None):
-        y, pullback = layer(params, x, Context(mask=MASK, rng=np.random.default_rng(5), reset=reset))
+        y, pullback = layer(params, x, Context("numpy", mask=MASK, rng=np.random.default_rng(5), reset=reset))
         dparams, dx = pullback(dy)
         return dparams | {"y": y, "x": dx}
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .contract import Cell, Gradients, Tape
+from .elementwise import Elementwise
 from .sentences import unknown
-from .textbook import recurrence
+from .steps import Steps
+from .textbook import convolution, recurrence
 from .types import Array
 
-__all__ = ["NAMES", "Backend", "Kernel", "backend"]
+if TYPE_CHECKING:
+    from .numba_cpu.pooling import CompiledPooling
+    from .numba_cpu.streaming import CompiledSteps
+
+__all__ = ["NAMES", "Backend", "ConvolutionKernel", "Kernel", "backend"]
 
 NAMES = ("auto", "numba", "numpy")
 
@@ -51,6 +57,27 @@ class Kernel:
     ) -> Gradients:
         return recurrence.backward(tape, dh, dstate, clip=clip)
 
+    def steps(
+        self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None
+    ) -> Steps | CompiledSteps:
+        """The cell fed one step at a time, with the weights as they are now; `zone`: shares only."""
+        return Steps(self, weights, state0, zone)
+
+
+@dataclass(frozen=True)
+class ConvolutionKernel:
+    """The pair of the convolution on one backend; the contract is `textbook.convolution`'s."""
+
+    origin: str = "textbook"
+
+    def forward(
+        self, weights: dict[str, Array], x: Array, window: convolution.Window, groups: int = 1
+    ) -> tuple[Array, convolution.ConvolutionTape]:
+        return convolution.forward(weights, x, window, groups)
+
+    def backward(self, tape: convolution.ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]:
+        return convolution.backward(tape, dy)
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -66,11 +93,45 @@ class Backend:
         try:
             from .numba_cpu.kernel import CompiledKernel
         except ImportError as error:
-            raise ImportError(
-                f"backend {self.name!r} needs Numba, which cannot be loaded ({error}): pip install 'rnnkit[numba]', "
-                "or take backend='numpy'"
-            ) from error
+            raise self._missing(error) from error
         return CompiledKernel(cell)
+
+    def convolution(self) -> ConvolutionKernel:
+        """Raises ImportError as `kernel` does."""
+        if self.name == "numpy":
+            return ConvolutionKernel()
+        try:
+            from .numba_cpu.convolution import CompiledConvolution
+        except ImportError as error:
+            raise self._missing(error) from error
+        return CompiledConvolution()
+
+    @property
+    def elementwise(self) -> Elementwise:
+        """What runs over single arrays beside them. Raises ImportError as `kernel` does."""
+        if self.name == "numpy":
+            return Elementwise()
+        try:
+            from .numba_cpu.elementwise import CompiledElementwise
+        except ImportError as error:
+            raise self._missing(error) from error
+        return CompiledElementwise()
+
+    def pooling(self) -> CompiledPooling | None:
+        """None where layers pool by themselves. Raises ImportError as `kernel` does."""
+        if self.name == "numpy":
+            return None
+        try:
+            from .numba_cpu.pooling import CompiledPooling
+        except ImportError as error:
+            raise self._missing(error) from error
+        return CompiledPooling()
+
+    def _missing(self, error: ImportError) -> ImportError:
+        return ImportError(
+            f"backend {self.name!r} needs Numba, which cannot be loaded ({error}): pip install 'rnnkit[numba]', "
+            "or take backend='numpy'"
+        )
 
     def random(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
         """Uniform numbers in [0, 1), drawn in double and cast: a seed gives the same numbers in every dtype."""

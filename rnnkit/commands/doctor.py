@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import textwrap
 from argparse import ArgumentParser, Namespace
 from importlib import metadata
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ __all__ = ["EXAMPLES", "HELP", "add_arguments", "run"]
 HELP = "tell what is installed and what would run"
 EXAMPLES = "Nothing is changed, compiled or looked up on the net."
 
+_WIDTH, _LEFT = 80, " " * 13
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """None: there is nothing to choose."""
@@ -31,8 +34,11 @@ def run(options: Namespace) -> int:
     print(f"numpy        {np.__version__}, BLAS {name}")
     print(f"cores        {_cores()} usable; {_threads(threads)}")
     print(f"numpy        backend: {_ready('numpy')}")
-    for package in ("numba", "cupy"):
-        print(f"{package:<12} {_version(package) or 'not installed'}; backend: {_ready(package)}")
+    if (numba := _version("numba")) is None:
+        print("numba        not installed, no compiled kernels: pip install 'rnnkit[numba]'")
+    else:
+        print(f"numba        {numba}; backend: {_ready('numba')}", *_compiled(), sep="\n")
+    print(f"cupy         {_version('cupy') or 'not installed'}; backend: {_ready('cupy')}")
     for package, use in (("matplotlib", "plot"), ("safetensors", ""), ("tqdm", "")):
         missing = f"missing, no pictures: pip install 'rnnkit[{use}]'" if use else "missing: pip install rnnkit"
         print(f"{package:<12} {_version(package) or missing}")
@@ -43,7 +49,28 @@ def _ready(name: str) -> str:
     if name in backends.NAMES:
         chosen = "; 'auto' takes it" if backends.backend("auto").name == name else ""
         return f"ready{chosen}"
-    return "no kernels yet, this version is NumPy only"
+    return "no kernels in this version"
+
+
+def _compiled() -> list[str]:
+    """What the compiled kernels have, a line each."""
+    try:
+        from rnnkit_kernels.numba_cpu.account import facts
+    except ImportError as error:
+        return textwrap.wrap(f"lost         {error}", _WIDTH, subsequent_indent=_LEFT)
+    known = facts()
+    vectors, _, caches = known["lanes"].rpartition("; ")
+    kept = known["cache"]
+    room = _WIDTH - len(_LEFT)
+    lines = [
+        f"vectors      {vectors}",
+        f"caches       {caches}",
+        f"threads      {known['threads']}",
+        f"compiled     kept in {kept if len(kept) <= room - 8 else '...' + kept[11 - room :]}",
+    ]
+    if "lost" in known:
+        lines += textwrap.wrap(f"lost         {known['lost']}", _WIDTH, subsequent_indent=_LEFT)
+    return lines
 
 
 def _cores() -> int:

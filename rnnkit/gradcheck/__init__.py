@@ -29,6 +29,7 @@ def gradcheck(
     tolerance: float | None = None,
     elements: int = 2000,
     seed: int = 0,
+    backend: str = "numpy",
     **options: Any,
 ) -> Report:
     """Compares a target's gradient with its differences, in float64, along a random direction and element by element.
@@ -47,12 +48,14 @@ def gradcheck(
     tolerance  what counts as wrong; 1e-7 for differences, 1e-12 for the complex step
     elements   how many elements to differentiate one by one (2000); beyond that they are drawn. The direction has all
     seed       of everything that is drawn
+    backend    whose gradients: "numpy" the textbook's, the adjoints as they are written by hand; "numba" those of the
+               compiled kernels, which are derived
 
     Returns a `Report`: true when all is well; printed, it names the worst element by layer, weight, gate and step.
     Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a
     target of another kind.
     """
-    settings = Settings(method, tolerance, elements, seed)
+    settings = Settings(method, tolerance, elements, seed, backend)
     if isinstance(target, type):
         if is_dataclass(target) and (needed := [f.name for f in fields(target) if _needed(f)]):
             raise TypeError(

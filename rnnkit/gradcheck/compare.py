@@ -29,6 +29,7 @@ class Settings:
     tolerance: float | None = None
     elements: int = 2000
     seed: int = 0
+    backend: str = "numpy"
 
     def __post_init__(self) -> None:
         if self.method not in ("auto", "complex", "difference"):

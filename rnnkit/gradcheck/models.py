@@ -58,7 +58,7 @@ def check_model(
         for w in model.params[k]
     }
     params = model.params
-    parts: list[Part] = [(data, slice(None), None)] if tbptt is None else _parts(model, data, tbptt)
+    parts: list[Part] = [(data, slice(None), None)] if tbptt is None else _parts(model, data, tbptt, settings.backend)
     fixed = {"x": data.x} if data.x.dtype.kind == "i" else {}
     point = {name: params[k][w] for name, (k, w) in names.items()} | ({} if fixed else {"x": data.x})
 
@@ -69,7 +69,7 @@ def check_model(
         states, model.states, model.params = model.states, dict(model.states), fresh
         try:
             penalty, slopes = model.penalty()
-            return _total(model, parts, (at | fixed)["x"], measure, penalty, slopes)
+            return _total(model, parts, (at | fixed)["x"], measure, penalty, slopes, settings.backend)
         finally:
             model.params, model.states = params, states
 
@@ -91,27 +91,33 @@ def check_model(
     )  # fmt: skip
 
 
-def _parts(model: Sequential, data: Batch, length: int) -> list[Part]:
+def _parts(model: Sequential, data: Batch, length: int, backend: str) -> list[Part]:
     """The pieces, each with the states from which it begins at the parameters as they are."""
     parts: list[Part] = []
     carried, start = dict(model.states), 0
     for piece in pieces(model, data, length):
         steps = slice(start, start + piece.x.shape[1])
         parts.append((piece, steps, dict(carried)))
-        run_on(model, piece.x, Context(model.backend, piece.mask, reset=piece.reset), carried)
+        run_on(model, piece.x, Context(backend, piece.mask, reset=piece.reset), carried)
         start = steps.stop
     return parts
 
 
 def _total(
-    model: Sequential, parts: list[Part], x: Array, measure: Any, penalty: float, slopes: list[Point]
+    model: Sequential,
+    parts: list[Part],
+    x: Array,
+    measure: Any,
+    penalty: float,
+    slopes: list[Point],
+    backend: str,
 ) -> tuple[Any, Back]:
     """The loss of all parts, each from the states that it is given, and the way back."""
     total, backs = penalty, []
     for part, steps, states in parts:
         if part.y is None:
             continue
-        ctx = Context(model.backend, part.mask, reset=part.reset)
+        ctx = Context(backend, part.mask, reset=part.reset)
         y, left, pullback = model.run(x[:, steps], ctx, None if states is None else dict(states))
         value, dy = measure(y, part.y, sample_weight=part.sample_weight, mask=left)
         total = total + value

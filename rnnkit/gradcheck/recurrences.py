@@ -38,7 +38,7 @@ def check_cell(
     (The input carries them in: x has G*H further features, which meet an identity in W.) A limit on the way back,
     `clip`, is no option: what comes back under one is not the derivative.
     """
-    kernel = target if isinstance(target, Kernel) else backend("numpy").kernel(target)
+    kernel = target if isinstance(target, Kernel) else backend(settings.backend).kernel(target)
     cell, rng = kernel.cell, np.random.default_rng(settings.seed)
     columns = len(cell.gates) * units
     weights, sizes = draw_weights(cell, features, units, rng, projection), cell.state_sizes(units, projection)

@@ -42,7 +42,7 @@ def check_layer(
     fixed = {"x": data} if layer.takes_indices else {}
 
     def run(at: dict[str, Array]) -> Any:
-        ctx = Context("numpy", mask, np.random.default_rng(settings.seed) if dropout else None, reset=reset)
+        ctx = Context(settings.backend, mask, np.random.default_rng(settings.seed) if dropout else None, reset=reset)
         return layer({k: at[k] for k in params}, (at | fixed)["x"], ctx)
 
     y, pullback = run(params | {"x": data})

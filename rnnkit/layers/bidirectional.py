@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.elementwise import Elementwise
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
@@ -112,8 +113,9 @@ class Bidirectional(Container):
         (f, *f_states), (b, *b_states) = outs
         sequences = self.layer.return_sequences
         real = self.next_mask(ctx.mask, x)
-        both = _Merged(self.merge_mode, f, b[:, ::-1] if sequences else b, None if real is None else real[..., None])
-
+        kernels = ctx.kernels.elementwise
+        same_order = b[:, ::-1] if sequences else b
+        both = _Merged(self.merge_mode, f, same_order, None if real is None else real[..., None], kernels)
         y = both.outputs
 
         def pullback(dy: Any) -> tuple[Params, Array]:
@@ -127,7 +129,7 @@ class Bidirectional(Container):
                 db = db[:, ::-1]
             df, db = ((df, *states[: len(f_states)]), (db, *states[len(f_states) :])) if f_states else (df, db)
             (dforward, dx), (dbackward, dx_back) = back["forward"](df), back["backward"](db)
-            return self.join({"forward": dforward, "backward": dbackward}), dx + dx_back
+            return self.join({"forward": dforward, "backward": dbackward}), kernels.total(dx, dx_back)
 
         if self.several_outputs is None:
             return y[0], pullback
@@ -143,8 +145,8 @@ class Bidirectional(Container):
 class _Merged:
     """Two outputs made one, and the way back. real (B, T, 1) or None: what is not real is zero."""
 
-    def __init__(self, mode: str | None, f: Array, b: Array, real: Array | None) -> None:
-        self._mode, self._f, self._b, self._real = mode, f, b, real
+    def __init__(self, mode: str | None, f: Array, b: Array, real: Array | None, kernels: Elementwise) -> None:
+        self._mode, self._f, self._b, self._real, self._kernels = mode, f, b, real, kernels
 
     @property
     def outputs(self) -> tuple[Array, ...]:
@@ -152,7 +154,7 @@ class _Merged:
         if self._mode is None:
             return self._kept(f), self._kept(b)
         if self._mode == "concat":
-            return (self._kept(np.concatenate([f, b], axis=-1)),)
+            return (self._kept(self._kernels.joined(f, b)),)
         if self._mode == "mul":
             return (self._kept(f * b),)
         return (self._kept(f + b if self._mode == "sum" else (f + b) / 2),)

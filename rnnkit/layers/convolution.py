@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from rnnkit_kernels import activations
-from rnnkit_kernels.textbook import convolution
 from rnnkit_kernels.types import Array
 
 from ..border import whole
@@ -92,12 +91,13 @@ class Conv1D(Weighted):
         real = None if ctx.mask is None else ctx.mask[:, :, None]
         if real is not None:
             x = np.where(real, x, 0).astype(x.dtype, copy=False)
-        a, tape = convolution.forward(params, x, self.sliding.window(x.shape[1]), self.groups)
-        y, through = activate(self.activation, a)
+        kernel = ctx.kernels.convolution()
+        a, tape = kernel.forward(params, x, self.sliding.window(x.shape[1]), self.groups)
+        y, through = activate(self.activation, a, ctx)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
             check_cotangent("Conv1D", dy, y.shape)
-            dparams, dx = convolution.backward(tape, through(dy))
+            dparams, dx = kernel.backward(tape, through(dy))
             return dparams, dx if real is None else np.where(real, dx, 0)
 
         return y, pullback
@@ -107,9 +107,14 @@ class Conv1D(Weighted):
 
     def stream(self, params: Params, rows: int, ctx: Context = DETERMINISTIC) -> WindowStream:
         once = replace(self, strides=1, padding="valid", dilation_rate=1)
+        W, b = params["W"], params.get("b")
+        matrix = W.reshape(-1, self.filters)
 
         def compute(taps: Array, real: Array) -> Array:
-            return once(params, taps, replace(ctx, mask=None if real.all() else real))[0][:, 0]
+            masked = not real.all()
+            if masked or self.groups > 1:
+                return once(params, taps, replace(ctx, mask=real if masked else None))[0][:, 0]
+            a = taps.reshape(rows, -1) @ matrix  # a single window: nothing to slide over
+            return activate(self.activation, a if b is None else a + b)[0]
 
-        W = params["W"]
         return self.sliding.stream(rows, compute, np.zeros_like(W, shape=(rows, W.shape[1] * self.groups)))

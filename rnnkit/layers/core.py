@@ -23,10 +23,14 @@ __all__ = ["Activation", "Dense", "Dropout", "Input"]
 _F = Arrays()
 
 
-def activate(activation: Any, a: Array) -> tuple[Array, Any]:
+def activate(activation: Any, a: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Any]:
     """f(a), and the pullback dy -> dy f'(a)."""
     if activation is None or activation == "linear":
         return a, lambda dy: dy
+    if activation == "relu":
+        kernels = ctx.kernels.elementwise
+        rectified = kernels.relu(a)
+        return rectified, lambda dy: kernels.relu_back(rectified, dy)
     with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
         y = activations.expand(activation, _F, a)
 
@@ -91,7 +95,7 @@ class Dense(Weighted):
         a = flat @ W
         if b is not None:
             a += b
-        y, through = activate(self.activation, a)
+        y, through = activate(self.activation, a, ctx)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
             check_cotangent("Dense", dy, (*x.shape[:-1], W.shape[1]))
@@ -116,7 +120,7 @@ class Activation(Layer):
         activations.check(self.activation)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
-        y, through = activate(self.activation, x)
+        y, through = activate(self.activation, x, ctx)
         return y, lambda dy: ({}, through(dy))
 
 
@@ -138,15 +142,14 @@ class Dropout(Layer):
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         if ctx.rng is None or self.rate == 0:
             return x, lambda dy: ({}, dy)
-        scale = dropout_scale(self.rate, x.shape, x, ctx)
-        return x * scale, lambda dy: ({}, dy * scale)
+        scale, kernels = dropout_scale(self.rate, x.shape, x, ctx), ctx.kernels.elementwise
+        return kernels.product(x, scale), lambda dy: ({}, kernels.product(dy, scale))
 
 
 def dropout_scale(rate: float, shape: tuple[int, ...], like: Array, ctx: Context) -> Array:
     """0 for a share `rate`, 1 / (1 - rate) for the rest, drawn from `ctx.rng`."""
     assert ctx.rng is not None
-    keep = ctx.kernels.random(ctx.rng, shape, np.float64) >= rate
-    return keep / like.dtype.type(1 - rate)
+    return ctx.kernels.elementwise.dropout(ctx.rng, shape, rate, like.dtype)
 
 
 def is_number(value: Any) -> bool:

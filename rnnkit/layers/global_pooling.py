@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class _GlobalPooling(Layer):
     keepdims: bool = False
 
     rank = 3
+    how: ClassVar[str]  # as compiled kernels call it
 
     def __post_init__(self) -> None:
         if not isinstance(self.keepdims, bool):
@@ -46,7 +47,11 @@ class _GlobalPooling(Layer):
             raise ValueError(f"{kind} needs at least one step; got x of shape {x.shape}")
         if mask is not None and mask.shape != x.shape[:2]:
             raise ValueError(f"the mask of {kind} is (batch, time) = {x.shape[:2]}; got {mask.shape}")
-        y, back = self.pooled(x, None if mask is None else mask[:, :, None])
+        kernel = ctx.kernels.pooling()
+        if kernel is not None and mask is None and kernel.takes(x):
+            y, back = kernel.over_all(self.how, x)
+        else:
+            y, back = self.pooled(x, None if mask is None else mask[:, :, None])
         out = y if self.keepdims else y[:, 0]
 
         def pullback(dy: Array) -> tuple[Params, Array]:
@@ -68,6 +73,8 @@ class GlobalMaxPooling1D(_GlobalPooling):
     A masked step is not there, and a row without any real step gives 0. (Keras' layer takes no notice of a mask.)
     Streamed, each step gives the largest so far. Raises ValueError for a sequence without steps.
     """
+
+    how = "largest"
 
     def pooled(self, x: Array, real: Array | None) -> tuple[Array, Callable[[Array], Array]]:
         there = x if real is None else np.where(real, x, -np.inf).astype(x.dtype, copy=False)
@@ -94,6 +101,8 @@ class GlobalAveragePooling1D(_GlobalPooling):
     With a mask the mean of the real steps, as in Keras; a row without any gives 0, where Keras gives NaN.
     Streamed, each step gives the mean so far. Raises ValueError for a sequence without steps.
     """
+
+    how = "mean"
 
     def pooled(self, x: Array, real: Array | None) -> tuple[Array, Callable[[Array], Array]]:
         if real is None:

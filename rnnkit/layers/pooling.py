@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class _Pooling(Layer):
     padding: str = "valid"
 
     rank = 3
+    how: ClassVar[str]  # as compiled kernels call it
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
@@ -61,6 +62,15 @@ class _Pooling(Layer):
         sliding.check(x, ctx.mask)
         B, T, F = x.shape
         window = sliding.window(T)
+        kernel = ctx.kernels.pooling()
+        if kernel is not None and ctx.mask is None and kernel.takes(x, window):
+            y, tape = kernel.forward(self.how, x, window)
+
+            def compiled_pullback(dy: Array) -> tuple[Params, Array]:
+                check_cotangent(sliding.layer, dy, y.shape)
+                return {}, kernel.backward(tape, dy)
+
+            return y, compiled_pullback
         N, stride, inside = window.outputs(T), window.stride, slice(window.left, window.left + T)
         steps = window.left + T + window.right
 
@@ -118,6 +128,8 @@ class MaxPooling1D(_Pooling):
     the sequence.
     """
 
+    how = "largest"
+
     def pooled(self, taps: Taps, real: Taps | None) -> tuple[Array, Share]:
         if real is not None:
             taps = [np.where(r, a, -np.inf).astype(a.dtype, copy=False) for r, a in zip(real, taps, strict=True)]
@@ -141,6 +153,8 @@ class AveragePooling1D(_Pooling):
     With "same", the mean over the steps within the sequence, as in TensorFlow and JAX. (Keras on PyTorch, where the
     padding is one-sided, repeats the outermost step and counts it again.)
     """
+
+    how = "mean"
 
     def pooled(self, taps: Taps, real: Taps | None) -> tuple[Array, Share]:
         if real is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -106,25 +107,32 @@ class Recurrent(Layer):
 
     def plan(self, shape: Shape) -> tuple[dict[str, tuple[int, ...]], Shape]:
         features = feature_count(type(self).__name__, shape, rank=3)
-        sizes = self.make_cell().weight_shapes(features, self.units, self.use_bias, self.projection)
+        sizes = self.cell_made.weight_shapes(features, self.units, self.use_bias, self.projection)
         if self.initial_state == "learned":
             sizes |= {weight: (self.state_sizes[name],) for name, weight in learned_names(self.state_sizes).items()}
         return sizes, (*shape[: -1 if self.return_sequences else -2], self.state_sizes["h"])
 
-    @property
+    @cached_property
+    def cell_made(self) -> Cell:
+        """What `make_cell` makes, made once."""
+        return self.make_cell()
+
+    @cached_property
     def state_sizes(self) -> dict[str, int]:
         """How wide each state is, by name."""
-        return self.make_cell().state_sizes(self.units, self.projection)
+        return self.cell_made.state_sizes(self.units, self.projection)
 
     def kernel_weights(self, params: Params) -> Params:
         """The weights of the cell: all but a learned initial state."""
-        starts = learned_names(self.state_sizes).values() if self.initial_state == "learned" else ()
+        if self.initial_state != "learned":
+            return params
+        starts = learned_names(self.state_sizes).values()
         return {name: w for name, w in params.items() if name not in starts}
 
     def first(self, name: str, shape: tuple[int, ...], rng: np.random.Generator, dtype: Any) -> Array:
         if name in self.roles:
             return initializers.get(self.option(name, "initializer"))(rng, shape, dtype)
-        return np.full(shape, self.make_cell().initial.get(name, 0.0), dtype)
+        return np.full(shape, self.cell_made.initial.get(name, 0.0), dtype)
 
     def option(self, weight: str, what: str) -> Any:
         return getattr(self, f"{self.roles.get(weight, 'vector')}_{what}", None)
@@ -154,31 +162,29 @@ class Recurrent(Layer):
             )
         self._check(params, x, ctx)
         (B, T, features), sizes = x.shape, self.state_sizes
-        kernel = ctx.kernels.kernel(self.make_cell())
+        kernel, multiply = ctx.kernels.kernel(self.cell_made), ctx.kernels.elementwise.product
         scale = self._scale(self.dropout, (B, 1, features), x, ctx)
         drop = self._scale(self.recurrent_dropout, (B, sizes["h"]), x, ctx)
         zone = zones(self, (T, B), ctx)
-        xs = _time_major(x if scale is None else x * scale)
-        mask, reset = (None if flags is None else _time_major(flags) for flags in (ctx.mask, ctx.reset))
+        xs = (x if scale is None else multiply(x, scale)).swapaxes(0, 1)
+        mask, reset = (None if flags is None else flags.swapaxes(0, 1) for flags in (ctx.mask, ctx.reset))
         first = initial(params, sizes, B)
-        with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
-            h, last, tape = kernel.forward(
-                self.kernel_weights(params), xs, first if state is None else state,
-                mask=mask, drop=drop, zone=zone, reset=reset, fresh=first, tape=ctx.tape or ctx.watch is not None,
-            )  # fmt: skip
+        h, last, tape = kernel.forward(
+            self.kernel_weights(params), xs, first if state is None else state,
+            mask=mask, drop=drop, zone=zone, reset=reset, fresh=first, tape=ctx.tape or ctx.watch is not None,
+        )  # fmt: skip
         seen = None if ctx.watch is None or tape is None else ctx.watch(self, tape, ctx.path)
 
         def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array, State]:
             if tape is None:
                 kind = type(self).__name__
                 raise ValueError(f"{kind} ran with Context(tape=False): nothing is kept for the way back")
-            with np.errstate(over="ignore"):
-                grads = kernel.backward(tape, _time_major(dh), dstate, clip=self.gradient_clip)
+            grads = kernel.backward(tape, dh.swapaxes(0, 1), dstate, clip=self.gradient_clip)
             if seen is not None:
                 seen(grads)
             dx = grads.x.swapaxes(0, 1)
             dparams = grads.weights | initial_gradients(params, grads, began=state is None)
-            return dparams, dx if scale is None else dx * scale, grads.state0
+            return dparams, dx if scale is None else multiply(dx, scale), grads.state0
 
         return h.swapaxes(0, 1), last, pullback
 
@@ -202,12 +208,10 @@ class Recurrent(Layer):
             if dout is not None and dout.shape != out.shape:
                 raise ValueError(f"dy of {type(self).__name__} has the shape of y, {out.shape}; got {dout.shape}")
             dstate = {k: d for k, d in zip(last, dlast, strict=False) if d is not None}
-            if dout is None or not self.return_sequences:
-                dh = np.zeros_like(h)
-                if dout is not None:
-                    dh[:, -1] = dout
-            else:
-                dh = dout
+            if dout is not None and not self.return_sequences:  # the last output is the last state
+                dstate["h"] = dstate["h"] + dout if "h" in dstate else dout
+                dout = None
+            dh = np.broadcast_to(np.zeros_like(h[:1, :1]), h.shape) if dout is None else dout
             dparams, dx, _ = back(dh, dstate)
             return dparams, dx[:, ::-1] if self.go_backwards else dx
 
@@ -243,9 +247,3 @@ class Recurrent(Layer):
         for name, flags in (("mask", ctx.mask), ("reset", ctx.reset)):
             if flags is not None and flags.shape != x.shape[:2]:
                 raise ValueError(f"the {name} of {kind} is (batch, time) = {x.shape[:2]}; got {flags.shape}")
-
-
-def _time_major(a: Array) -> Array:
-    """(B, T, ...) to (T, B, ...), contiguous; free where a was a time-major array's view."""
-    turned = a.swapaxes(0, 1)
-    return turned if turned.flags.c_contiguous else turned.copy(order="C")

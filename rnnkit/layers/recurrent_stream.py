@@ -30,34 +30,42 @@ class RecurrentStream:
 
     def __init__(self, layer: Recurrent, params: dict[str, Array], rows: int, ctx: Context) -> None:
         self._kind, self._emits = type(layer).__name__, layer.return_sequences
-        self._kernel = ctx.kernels.kernel(layer.make_cell())
-        self._zone = zones(layer, (1, rows), replace(ctx, rng=None))
-        self._weights, self._features = layer.kernel_weights(params), params["W"].shape[0]
         self._first = initial(params, layer.state_sizes, rows)
-        self._rows = rows
-        self._state = self._first
+        zone = zones(layer, (1, rows), replace(ctx, rng=None))
+        self._steps = ctx.kernels.kernel(layer.make_cell()).steps(layer.kernel_weights(params), self._first, zone)
+        self._shape, self._flags = (rows, params["W"].shape[0]), (rows,)
 
     def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
-        if x.shape != (self._rows, self._features):
+        if x.shape != self._shape:
             raise ValueError(
-                f"this stream of {self._kind} takes a step as (rows, features) = {(self._rows, self._features)}; "
-                f"got {x.shape}"
+                f"this stream of {self._kind} takes a step as (rows, features) = {self._shape}; got {x.shape}"
             )
-        if mask is not None and mask.shape != (self._rows,):
-            raise ValueError(f"the mask of a step of {self._kind} is (rows,) = {(self._rows,)}; got {mask.shape}")
-        live = None if mask is None else mask[None]
-        with np.errstate(over="ignore"):  # sigmoid's exp may reach infinity on its way to 0
-            h, self._state, _ = self._kernel.forward(self._weights, x[None], self._state, mask=live, zone=self._zone)
-        return h[0].copy(), mask if self._emits else None
+        if mask is not None and mask.shape != self._flags:
+            raise ValueError(f"the mask of a step of {self._kind} is (rows,) = {self._flags}; got {mask.shape}")
+        return self._steps.step(x, mask), mask if self._emits else None
+
+    def takes_finite(self, x: Array) -> bool:
+        """Whether a step, of the stream's shape and dtype, is finite, at less than what NumPy asks for the answer."""
+        return self._steps.takes_finite(x)
+
+    @property
+    def finite(self) -> bool:
+        """True where the output of the last step has been found finite; False says nothing."""
+        return self._steps.finite
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no step has NumPy warn of an overflow."""
+        return self._steps.quiet
 
     def reset(self) -> None:
-        self._state = self._first
+        self._steps.state = self._first
 
     @property
     def state(self) -> State:
-        return {name: value.copy() for name, value in self._state.items()}
+        return self._steps.state
 
     @state.setter
     def state(self, state: State) -> None:
         check_state(self._kind, state, {name: value.shape for name, value in self._first.items()})
-        self._state = {name: np.array(state[name], dtype=first.dtype) for name, first in self._first.items()}
+        self._steps.state = {name: np.asarray(state[name], dtype=first.dtype) for name, first in self._first.items()}

@@ -117,6 +117,7 @@ class WindowStream:
 
     def __init__(self, sliding: Sliding, rows: int, compute: Compute, step: Array | None) -> None:
         self._sliding, self._rows, self._compute = sliding, rows, compute
+        self._span = sliding.span
         self._like = step  # decides features and dtype of the ring; pooling learns them from its first step
         self._due = 1 if sliding.padding == "causal" else sliding.span  # steps before the first output
         self._taps = np.arange(1 - sliding.size, 1) * sliding.dilation  # how far back each tap looks
@@ -124,27 +125,27 @@ class WindowStream:
 
     def reset(self) -> None:
         self._seen = 0
-        self._real = np.zeros((self._rows, self._sliding.span), bool)
+        self._real = np.zeros((self._rows, self._span), bool)
         self._ring = None if self._like is None else self._empty(self._like)
 
     def _empty(self, step: Array) -> Array:
         """(B, span, C): step t has the place t % span."""
-        return np.zeros_like(step, shape=(self._rows, self._sliding.span, step.shape[1]))
+        return np.zeros_like(step, shape=(self._rows, self._span, step.shape[1]))
 
     def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None] | None:
-        like = x if self._ring is None else self._ring[:, 0]
-        if x.ndim != 2 or x.shape != (self._rows, like.shape[1]):
-            features = "features" if self._ring is None else str(like.shape[1])
+        like = x if self._ring is None else self._ring
+        if x.ndim != 2 or x.shape != (self._rows, like.shape[-1]):
+            features = "features" if self._ring is None else str(like.shape[-1])
             raise ValueError(f"a step of {self._sliding.layer} is ({self._rows}, {features}); got {x.shape}")
         if self._ring is None:
             self._ring = self._empty(x)
-        at = self._seen % self._sliding.span
+        at = self._seen % self._span
         self._ring[:, at] = x
         self._real[:, at] = True if mask is None else mask
         self._seen += 1
         if self._seen < self._due or (self._seen - self._due) % self._sliding.stride:
             return None
-        places = (at + self._taps) % self._sliding.span
+        places = (at + self._taps) % self._span
         return self._compute(self._ring[:, places], self._real[:, places]), mask
 
     @property

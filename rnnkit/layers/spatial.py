@@ -40,5 +40,5 @@ class SpatialDropout1D(Layer):
             raise wrong_rank("SpatialDropout1D", x.shape, 3)
         if ctx.rng is None or self.rate == 0:
             return x, lambda dy: ({}, dy)
-        scale = dropout_scale(self.rate, (x.shape[0], 1, x.shape[2]), x, ctx)
-        return x * scale, lambda dy: ({}, dy * scale)
+        scale, kernels = dropout_scale(self.rate, (x.shape[0], 1, x.shape[2]), x, ctx), ctx.kernels.elementwise
+        return kernels.product(x, scale), lambda dy: ({}, kernels.product(dy, scale))

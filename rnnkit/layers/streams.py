@@ -44,12 +44,12 @@ class StepByStep:
     """The stream of a layer that treats every step by itself: there is nothing to remember."""
 
     def __init__(self, layer: Any, params: dict[str, Array], ctx: Context) -> None:
-        self.layer, self.params, self.ctx = layer, params, ctx
+        self.layer, self.params, self.ctx = layer, params, replace(ctx, mask=None)
 
     def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         x = x[:, None]
         flags = None if mask is None else mask[:, None]
-        y, _ = self.layer(self.params, x, replace(self.ctx, mask=flags))
+        y, _ = self.layer(self.params, x, self.ctx if flags is None else replace(self.ctx, mask=flags))
         flags = self.layer.next_mask(flags, x)
         return y[:, 0], None if flags is None else flags[:, 0]
 

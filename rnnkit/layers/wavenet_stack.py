@@ -75,7 +75,7 @@ class WaveNet(WaveNetOptions):
             out, backs[part] = block(by_part[part], x, ctx)
             x, skip = out if block.several_outputs else (x, out)
             total = skip if total is None else total + skip
-        y, through = activate(self.activation, total)
+        y, through = activate(self.activation, total, ctx)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
             check_cotangent("WaveNet", dy, y.shape)
@@ -90,13 +90,13 @@ class WaveNet(WaveNetOptions):
     def stream(self, params: Params, rows: int, ctx: Context = DETERMINISTIC) -> _WaveNetStream:
         by_part = self.split(params)
         streams = {k: block.stream(by_part[k], rows, ctx) for k, block in self.parts.items()}
-        return _WaveNetStream(streams, self.activation)
+        return _WaveNetStream(streams, self.activation, ctx)
 
 
 class _WaveNetStream(PartStreams):
-    def __init__(self, streams: Any, activation: Any) -> None:
+    def __init__(self, streams: Any, activation: Any, ctx: Context) -> None:
         super().__init__(streams)
-        self._activation = activation
+        self._activation, self._ctx = activation, ctx
 
     def step(self, x: Array, mask: Array | None) -> tuple[Array, Array | None]:
         total: Any = None
@@ -104,4 +104,4 @@ class _WaveNetStream(PartStreams):
             out: Any = self.through(part, x, mask)[0]
             x, skip = out if isinstance(out, tuple) else (x, out)
             total = skip if total is None else total + skip
-        return activate(self._activation, total)[0], mask
+        return activate(self._activation, total, self._ctx)[0], mask

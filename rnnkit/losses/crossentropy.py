@@ -13,7 +13,7 @@ Source: Keras 3, `keras/src/losses/losses.py` and `keras/src/backend/torch/nn.py
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -87,11 +87,9 @@ class _OfClasses(PerRow):
         that sums to 0 has nothing to share out: it counts as p = 0 for every class, and its gradient is 0.
         """
         if self.from_logits:
-            shifted = y - np.max(y, axis=-1, keepdims=True)
-            log_p = shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+            log_p = _log_softmax(y)
             return _cross(t, log_p), np.sum(t, axis=-1, keepdims=True) * np.exp(log_p) - t
-        whole = np.sum(y, axis=-1, keepdims=True)
-        whole = np.where(whole == 0, 1, whole)
+        whole = _whole(y)
         share = y / whole
         p, inside = _clipped(share)
         g = np.where(inside, -t / p, 0)
@@ -170,11 +168,33 @@ class SparseCategoricalCrossentropy(_OfClasses):
         return pair
 
     def terms(self, y: Array, target: Array) -> tuple[Array, Array]:
-        return self.against(y, (target == np.arange(y.shape[-1], like=y)).astype(y.dtype))
+        """As `against` a one-hot row, to the same bits, without the terms that are zeros."""
+        label, hit = target.astype(np.int64), target == np.arange(y.shape[-1], like=y)
+        if self.from_logits:
+            log_p = _log_softmax(y)
+            return -np.take_along_axis(log_p, label, axis=-1), np.exp(log_p) - hit
+        whole = _whole(y)
+        if not np.isfinite(whole).all():  # zeros times infinity
+            return self.against(y, hit.astype(y.dtype))
+        share = np.take_along_axis(y, label, axis=-1) / whole
+        p, inside = _clipped(share)
+        g = np.where(inside, -1 / p, 0)
+        return -np.log(p), np.where(hit, (g - g * share) / whole, (0 - g * share) / whole)
 
     def example(self, rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
         """Probabilities up to their sum, or normal logits; labels."""
         return self._forecast(rng, shape), rng.integers(0, shape[-1], shape[:-1]).astype(float)
+
+
+def _log_softmax(y: Array) -> Array:
+    shifted = y - np.max(y, axis=-1, keepdims=True)
+    return cast(Array, shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True)))
+
+
+def _whole(y: Array) -> Array:
+    """The sum of each row, and 1 for one that sums to 0."""
+    whole = np.sum(y, axis=-1, keepdims=True)
+    return np.where(whole == 0, 1, whole)
 
 
 def _clipped(p: Array) -> tuple[Array, Array]:

@@ -41,13 +41,21 @@ class Adam(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("momentum", "velocity", *["velocity_hat"] * self.amsgrad)
 
+    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
+        if self.amsgrad or type(self).update is not Adam.update:
+            return None
+        return "adam", (self._alpha(rate, t), 1 - self.beta_1, 1 - self.beta_2, self.epsilon)
+
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        alpha = self._alpha(rate, t)
         m, v = _moments(g, kept, self.beta_1, self.beta_2)
         new = {"momentum": m, "velocity": v}
         if self.amsgrad:
             new["velocity_hat"] = v = np.maximum(kept["velocity_hat"], v)
         return Updated(p - alpha * m / (np.sqrt(v) + self.epsilon), new)
+
+    def _alpha(self, rate: float, t: int) -> float:
+        return rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rnnkit_kernels.elementwise import Elementwise
 from rnnkit_kernels.types import Array
 
 from .. import trees
@@ -106,6 +107,11 @@ class Optimizer(metaclass=UnderstandsKeras):
         kept  by name: the slots, arrays like p, as the last step left them, and the numbers of this step
         """
 
+    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
+        """The name of the rule among `Elementwise.rule`'s, and its numbers in that step, where there is one that does
+        what `update` does, bit by bit; else None."""
+        return None
+
     def init(self, params: Any) -> dict[str, Any]:
         """The state before the first step, by name: "iterations", 0; the numbers; each slot, a tree like `params`; and,
         where gradients are accumulated, their sum so far, "gradient_accumulator", a tree like `params`.
@@ -117,20 +123,23 @@ class Optimizer(metaclass=UnderstandsKeras):
             state["gradient_accumulator"] = trees.map(np.zeros_like, params)
         return state
 
-    def step(self, params: Any, grads: Any, state: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def step(
+        self, params: Any, grads: Any, state: Mapping[str, Any], kernels: Elementwise | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         """One step down the gradient; or, between two of an optimizer that accumulates, one gradient more, and `params`
         as they are.
 
         params, grads: trees of one structure and of the same shapes.  state: from `init` or the last `step`.
+        kernels: what computes a rule in one pass where it has it, `Backend.elementwise`; the bits are the same.
         Returns the new (params, state). Raises ValueError where structures, shapes or slots do not match, and for a
         schedule that gives no rate.
         """
         self._check_state(state)
         done = int(state["iterations"])
-        grads = _like(params, grads, "gradient")
         new: dict[str, Any] = {**state, "iterations": done + 1}
         n = self.gradient_accumulation_steps
         if n is not None:
+            grads = _like(params, grads, "gradient")
             total = trees.map(np.add, grads, _like(params, state["gradient_accumulator"], "gradient_accumulator"))
             if (done + 1) % n:
                 return params, new | {"gradient_accumulator": total}
@@ -139,16 +148,32 @@ class Optimizer(metaclass=UnderstandsKeras):
         t = done // (n or 1) + 1
         rate = self._rate(done)
         new |= (numbers := self.advanced({name: float(state[name]) for name in self.numbers}, t))
+        slots = self.slots
+        rows = _rows(params, self._clipped(params, grads), *(state[name] for name in slots), names=("gradient", *slots))
+        moved = self._moved(rows, rate, t, numbers, kernels)
+        found = [trees.like(params, leaves) for leaves in zip(*moved, strict=True)] or [params] * (1 + len(slots))
+        return found[0], new | dict(zip(slots, found[1:], strict=True))
 
-        def one(p: Array, g: Array, *slots: Array) -> Updated:
-            if self.weight_decay is not None:
-                p = p - p * self.weight_decay * rate
-            return self.update(p, g, dict(zip(self.slots, slots, strict=True)) | numbers, rate, t)
+    def _moved(
+        self, rows: list[tuple[Array, ...]], rate: float, t: int, numbers: Mapping[str, float],
+        kernels: Elementwise | None,
+    ) -> list[tuple[Array, ...]]:  # fmt: skip
+        """What each row, a parameter, its gradient and its slots, becomes: the parameter, decayed and updated, and the
+        slots."""
+        decay, slots = self.weight_decay, self.slots
+        compiled = None if kernels is None else self.compiled(rate, t)
 
-        slots = (_like(params, state[name], name) for name in self.slots)
-        moved = trees.map(one, params, self._clipped(grads), *slots)
-        new |= {name: trees.map(lambda leaf, name=name: leaf.slots[name], moved) for name in self.slots}
-        return trees.map(lambda leaf: leaf.param, moved), new
+        def one(p: Array, g: Array, *kept: Array) -> tuple[Array, ...]:
+            if decay is not None:
+                p = p - p * decay * rate
+            if kernels is not None and compiled is not None:
+                name, constants = compiled
+                if (found := kernels.rule(name, (p, g, *kept), constants)) is not None:
+                    return found
+            updated = self.update(p, g, {**dict(zip(slots, kept, strict=True)), **numbers}, rate, t)
+            return updated.param, *[updated.slots[name] for name in slots]
+
+        return [one(*row) for row in rows]
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         sums = () if self.gradient_accumulation_steps is None else ("gradient_accumulator",)
@@ -165,24 +190,35 @@ class Optimizer(metaclass=UnderstandsKeras):
             return rate
         return number(f"the learning rate of {rate!r} at iteration {iteration}", rate(iteration))
 
-    def _clipped(self, grads: Any) -> Any:
+    def _clipped(self, params: Any, grads: Any) -> Any:
         for name, clip in _CLIPPINGS.items():
             if (limit := getattr(self, name)) is not None:
-                return clip(grads, limit)
+                return clip(_like(params, grads, "gradient"), limit)
         return grads
+
+
+def _rows(params: Any, *others: Any, names: tuple[str, ...]) -> list[tuple[Array, ...]]:
+    """Each parameter with what stands at its place in the other trees, checked and cast by `_fitting`."""
+    rows = trees.rows(params, *others)
+    return [
+        (row[0], *[_fitting(row[0], leaf, name) for leaf, name in zip(row[1:], names, strict=True)]) for row in rows
+    ]
 
 
 def _like(params: Any, tree: Any, role: str) -> Any:
     """`tree` with every leaf in its parameter's dtype, refused where structure or shapes differ."""
+    return trees.map(lambda p, leaf: _fitting(p, leaf, role), params, tree)
 
-    def checked(p: Array, leaf: Array) -> Array:
-        for what, given in (("parameter", p), (role, leaf)):
-            if not hasattr(given, "shape"):
-                raise TypeError(
-                    f"a {what} is {given!r}, expected an array: a list is a place of the tree, write np.array([...])."
-                )
-        if p.shape != leaf.shape:
-            raise ValueError(f"a {role} {leaf.shape} came for a parameter {p.shape}, expected the same shape.")
-        return leaf.astype(p.dtype, copy=False)
 
-    return trees.map(checked, params, tree)
+def _fitting(p: Array, leaf: Array, role: str) -> Array:
+    """`leaf` in its parameter's dtype. Raises TypeError for what is no array, ValueError for one of another shape."""
+    if type(p) is type(leaf) is np.ndarray and p.shape == leaf.shape and p.dtype == leaf.dtype:
+        return leaf
+    for what, given in (("parameter", p), (role, leaf)):
+        if not hasattr(given, "shape"):
+            raise TypeError(
+                f"a {what} is {given!r}, expected an array: a list is a place of the tree, write np.array([...])."
+            )
+    if p.shape != leaf.shape:
+        raise ValueError(f"a {role} {leaf.shape} came for a parameter {p.shape}, expected the same shape.")
+    return leaf.astype(p.dtype, copy=False)

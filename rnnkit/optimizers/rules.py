@@ -64,6 +64,11 @@ class RMSprop(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("velocity", *["momentum"] * bool(self.momentum), *["average_gradient"] * self.centered)
 
+    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
+        if self.momentum or self.centered or type(self).update is not RMSprop.update:
+            return None
+        return "rmsprop", (rate, self.rho, 1 - self.rho, self.epsilon)
+
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         v = self.rho * kept["velocity"] + (1 - self.rho) * np.square(g)
         new, variance = {"velocity": v}, v

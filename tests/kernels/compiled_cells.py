@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit_kernels.contract import Cell, names
 
-__all__ = ["USERS"]
+__all__ = ["QUICK", "USERS"]
 
 
 @dataclass(frozen=True)
@@ -176,3 +176,6 @@ USERS: tuple[Cell, ...] = (
     Attending(),
     Functions(),
 )
+
+# Those whose programs compile in a second or two; together they have every oddity but inner products, norms, softmax.
+QUICK = ("Unkept", "SixGates", "FiveGates", "Constant", "Delayed")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..levels import Gradient
 from . import machine
 from .drivers import SUM_JOB
+from .narrow import NARROW
 from .packing import met_gates, pack_backward
 from .plan import Shape, begun, constant
 from .products import BLOCK
@@ -118,11 +120,14 @@ class BackwardPlan:
             operand = (self._tape[f"v.{q}"], "rest")
             weights("U", gates.index(q), (operand, step, line), gradient.u[q], 1, shape.H)
         one = words.of(constant(1.0, shape.H, program.lanes.dtype))
-        weights("sums", 0, (one, 0, 0), 0, gradient.columns, 1)
+        summed = _summed(gradient, shape.weights, program.operands)
+        if summed:
+            # the place is counted in gates: here in columns
+            weights("sums", summed[0], (one, 0, 0), summed[0], summed[-1] + 1 - summed[0], 1)
         first, last = gradient.x_range
         input_row = shape.F * size
         job(
-            1, functions["product"], (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
+            1, functions["narrow" if shape.F <= NARROW else "product"], (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
             (last - first) * shape.H, 0, (panels["input"], "work"), shape.B * input_row,
         )  # fmt: skip
         words.set(Slot.JOB_COUNT, count)
@@ -131,6 +136,14 @@ class BackwardPlan:
             1, functions["product"] if met else 0, (self.first, "made"), line, 0, 0, 0, 0, first * line, shape.H,
             (last - first) * shape.H, 0, (panels.get("panel.0.0", 0), "work"), 0,
         )  # fmt: skip
+
+
+def _summed(gradient: Gradient, weights: tuple[str, ...], operands: tuple[str, ...]) -> list[int]:
+    """The columns whose sums over steps and rows are gradients of vectors, in order."""
+    own = [at for name, at in gradient.p.items() if name.split(".")[1] in weights]
+    inputs = list(gradient.x.values()) if "b" in weights and not any(k.startswith("p.b.") for k in gradient.p) else []
+    recurrent = [at for q, at in gradient.u.items() if q not in operands] if "b_h" in weights else []
+    return sorted({*own, *inputs, *recurrent})
 
 
 def _runs(gates: tuple[str, ...], columns: dict[str, int]) -> list[tuple[int, int, int]]:

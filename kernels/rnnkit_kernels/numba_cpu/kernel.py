@@ -9,10 +9,12 @@ import numpy as np
 
 from ..backends import Kernel
 from ..contract import Gradients, Tape
+from ..steps import Steps
 from ..textbook import recurrence as textbook
 from ..types import Array
 from .backward import backward
 from .recurrence import CompiledTape, forward
+from .streaming import CompiledSteps
 
 __all__ = ["CompiledKernel", "without"]
 
@@ -50,6 +52,8 @@ class CompiledKernel(Kernel):
         fresh: dict[str, Array] | None = None,
         tape: bool = True,
     ) -> tuple[Array, dict[str, Array], Tape | None]:
+        if reset is not None and not reset.any():
+            reset = None
         if without(zone, reset, "P" in weights, x.dtype) is not None or not x.size:
             return textbook.forward(
                 self.cell, weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh
@@ -62,3 +66,10 @@ class CompiledKernel(Kernel):
         if isinstance(tape, CompiledTape) and clip is None:
             return backward(tape, dh, dstate)
         return textbook.backward(tape, dh, dstate, clip=clip)
+
+    def steps(
+        self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None
+    ) -> Steps | CompiledSteps:
+        if without(zone, None, "P" in weights, weights["U"].dtype) is not None or not weights["W"].size:
+            return super().steps(weights, state0, zone)
+        return CompiledSteps(self.cell, weights, state0)

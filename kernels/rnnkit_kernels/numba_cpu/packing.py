@@ -9,6 +9,7 @@ import numpy as np
 from ..levels import Gradient, Level, Lowered
 from .drivers import PACK_JOB
 from .level import units_a_tile
+from .narrow import NARROW
 from .products import BLOCK
 from .table import Layout, Slot
 from .vec import Lanes
@@ -56,6 +57,13 @@ class Packing:
         at = self.place(name, vectors * len(gates) * self.units)
         arguments = self._line, rows, self.units, self._numbers(gates), len(gates), BLOCK, vectors, BLOCK
         self._jobs.append(("pack_transposed", at, source, arguments))
+
+    def lines(self, name: str, source: str, rows: int, gates: Sequence[str]) -> None:
+        """Rows of a weight, its gates in that order, as they are."""
+        at = self._room.take(rows * len(gates) * self.units * self.lanes.itemsize)
+        self.panels[name] = at
+        arguments = self._line, 0, self.units, self._numbers(gates), len(gates), 0, rows, 1
+        self._jobs.append(("pack_lines", at, source, arguments))
 
     def row(self, name: str, source: str, gate: str, first: int, wide: int, add: bool) -> None:
         """A gate's part of a vector, as column `first` of `wide` in a place made before; `add`: on top of what is
@@ -118,7 +126,10 @@ def pack_backward(packing: Packing, lowered: Lowered, layout: Layout, features: 
         for j, product in enumerate(level.products):
             through = met_gates(gradient) if product.operand == "d" else product.gates
             packing.transposed(f"panel.{k}.{j}", "U", packing.units, through)
-    packing.transposed("input", "W", features, input_gates(gradient))
+    if features <= NARROW:
+        packing.lines("input", "W", features, input_gates(gradient))
+    else:
+        packing.transposed("input", "W", features, input_gates(gradient))
     _own(packing, layout)
 
 

@@ -11,31 +11,35 @@ Sizes count numbers, strides and addresses bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
 from .code import Code, Int, function
+from .narrow import Narrow
 from .tile import Phase, fill, heights
 from .vec import Lanes
 
 __all__ = ["BLOCK", "NAMES", "Products"]
 
 BLOCK = 4  # vectors of columns of a full tile
-NAMES = ("pack", "pack_rows", "pack_transposed", "gradient", "product")
+_WIDTHS = (4, 2, 1)  # vectors of columns of a tile of the gradient
+NAMES = ("pack", "pack_rows", "pack_transposed", "gradient", "product", "pack_lines", "narrow")
 
 
 @dataclass(frozen=True)
 class Products:
-    """Writes the five functions into a module."""
+    """Writes the functions into a module, those of `narrow` among them."""
 
     lanes: Lanes
     registers: int
 
     def functions(self, module: ir.Module) -> list[ir.Function]:
-        return [getattr(self, f"_{name}")(module) for name in NAMES]
+        few = Narrow(self.lanes)
+        made = {"pack_lines": few.pack_lines, "narrow": few.narrow}
+        return [made[name](module) if name in made else getattr(self, f"_{name}")(module) for name in NAMES]
 
     def _pack(self, module: ir.Module) -> ir.Function:
         """f(to, from, bytes of a row, K, H, gates, gates a product has, vectors a block has, first vector, last + 1)"""
@@ -107,28 +111,26 @@ class Products:
         """f(C, bytes of a row of C, A, A's step, A's row, B, B's step, B's row, steps, rows, M, first column,
         last + 1)"""
         lanes = self.lanes
-        tiles = {
-            (m, n): self._gradient_tile(module, m, n) for n in range(1, BLOCK + 1) for m in heights(n, self.registers)
-        }
+        tiles = {(m, n): self._gradient_tile(module, m, n) for n in _WIDTHS for m in self._heights(n)}
         code = function(module, "gradient", 13)
         c, c_row, a, a_step, a_row, b, b_step, b_row, steps, rows, height, first, last = code.args
-        most = max(m for m, _ in tiles)
-        with code.loop(first, last, BLOCK * lanes.count) as column:
-            left = last - column
-            vectors = ((left + (lanes.count - 1)) // lanes.count).least(BLOCK)
-            for n in code.choose(vectors, range(1, BLOCK + 1)):
-                at = code.variable(0)
-                with code.until(at, height) as row:
-                    count = (height - row + (most - 1)) // most
-                    m = (height - row + count - 1) // count
-                    for size in code.choose(m, range(1, most + 1)):
+        column = code.variable(first)
+        with code.until(column, last) as at:
+            left = last - at
+            least = [(n - 1) * lanes.count + 1 for n in _WIDTHS]
+            for n in code.choose(_greatest(left, least), range(len(_WIDTHS))):
+                vectors, row = _WIDTHS[n], code.variable(0)
+                with code.until(row, height) as line:
+                    sizes = self._heights(vectors)
+                    for k in code.choose(_greatest(height - line, sizes), range(len(sizes))):
                         code.call(
-                            tiles[size, n],
-                            c + row * c_row + column * lanes.itemsize, c_row,
-                            a + row * lanes.itemsize, a_step, a_row,
-                            b + column * lanes.itemsize, b_step, b_row, steps, rows, left,
+                            tiles[sizes[k], vectors],
+                            c + line * c_row + at * lanes.itemsize, c_row,
+                            a + line * lanes.itemsize, a_step, a_row,
+                            b + at * lanes.itemsize, b_step, b_row, steps, rows, left,
                         )  # fmt: skip
-                    at.set(row + m)
+                        row.set(line + sizes[k])
+                column.set(at + vectors * lanes.count)
         code.done()
         return code.f
 
@@ -176,9 +178,7 @@ class Products:
         """f(out, bytes of a row of out, A, bytes of a row of A, K, panels, rows, N)"""
         lanes = self.lanes
         tiles = {
-            (rows, n): self._product_tile(module, rows, n)
-            for n in range(1, BLOCK + 1)
-            for rows in heights(n, self.registers)
+            (rows, n): self._product_tile(module, rows, n) for n in range(1, BLOCK + 1) for rows in self._heights(n)
         }
         most = max(rows for rows, _ in tiles)
         code = function(module, "product", 8)
@@ -189,22 +189,25 @@ class Products:
             vectors = ((left + (lanes.count - 1)) // lanes.count).least(BLOCK)
             panel = panels + column * length * lanes.itemsize
             for n in code.choose(vectors, range(1, BLOCK + 1)):
-                at = code.variable(0)
+                at, sizes = code.variable(0), self._heights(n)
                 inside = code.lanes_below(left - (n - 1) * lanes.count, lanes.count)
                 with code.until(at, rows) as row:
-                    count = (rows - row + (most - 1)) // most
-                    height = (rows - row + count - 1) // count
-                    for size in code.choose(height, range(1, most + 1)):
-                        code.call(tiles[size, n], a + row * a_row, a_row, length, panel, buffer)
                     place = out + row * out_row + column * lanes.itemsize
-                    with code.loop(0, height) as r:
-                        for j in range(n):
-                            made = code.load(buffer + (r * n + j) * lanes.bytes, lanes.vector, align=lanes.bytes)
-                            to = place + r * out_row + j * lanes.bytes
-                            self._put(code, made, to, inside if j == n - 1 else None)
-                    at.set(row + height)
+                    for k in code.choose(_greatest(rows - row, sizes), range(len(sizes))):
+                        code.call(tiles[sizes[k], n], a + row * a_row, a_row, length, panel, buffer)
+                        with code.loop(0, sizes[k]) as r:
+                            for j in range(n):
+                                made = code.load(buffer + (r * n + j) * lanes.bytes, lanes.vector, align=lanes.bytes)
+                                to = place + r * out_row + j * lanes.bytes
+                                self._put(code, made, to, inside if j == n - 1 else None)
+                        at.set(row + sizes[k])
         code.done()
         return code.f
+
+    def _heights(self, vectors: int) -> tuple[int, ...]:
+        """Few heights: there are rows enough here for one low tile at the end not to matter."""
+        most = heights(vectors, self.registers)[0]
+        return (most, 2, 1) if most > 2 else tuple(range(most, 0, -1))
 
     def _product_tile(self, module: ir.Module, rows: int, n: int) -> ir.Function:
         code = function(module, f"product_{rows}x{n}", 5)
@@ -214,6 +217,15 @@ class Products:
         fill(code, self.lanes, rows, n, start, [Phase(a, a_row, length, panel, range(n))], buffer)
         code.done()
         return code.f
+
+
+def _greatest(left: Int, sizes: Sequence[int]) -> Int:
+    """Which of some sizes, greatest first, is the greatest that `left` holds; the last one at least."""
+    code = left.code
+    which = code.number(len(sizes) - 1)
+    for k in reversed(range(len(sizes) - 1)):
+        which = Int(code, code.b.select(left.compare(">=", sizes[k]), code.raw(k), which.value))
+    return which
 
 
 def _transposed(code: Code, rows: list[Any]) -> list[Any]:

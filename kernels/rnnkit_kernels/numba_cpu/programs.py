@@ -17,7 +17,7 @@ from .products import NAMES, Products
 from .table import Layout
 from .vec import Lanes
 
-__all__ = ["Compiled", "compiled_cell", "products"]
+__all__ = ["Compiled", "compiled_cell", "products", "width"]
 
 
 class Compiled:
@@ -69,6 +69,15 @@ def fingerprint(lowered: Lowered, layout: Layout) -> str:
 def compiled_cell(cell: Cell, dtype: str, lanes: int | None = None, registers: int | None = None) -> Compiled:
     """For the widest vectors of this processor, or for as many lanes and registers as are given."""
     return Compiled(cell, Lanes(dtype, lanes or machine.lanes(dtype)), registers or machine.registers())
+
+
+def width(dtype: str, units: int) -> int:
+    """Lanes for a recurrence of so many units: half of the widest where the whole would leave half of them idle.
+
+    On processors that take a vector of 512 bits in two halves nothing is lost by it, and elsewhere little.
+    """
+    lanes = machine.lanes(dtype)
+    return lanes // 2 if lanes > 4 and 0 < units % lanes <= lanes // 2 and units < 4 * lanes else lanes
 
 
 @lru_cache(maxsize=16)

@@ -16,13 +16,14 @@ from ..types import Array
 from . import memory, threads
 from .drivers import driver
 from .plan import ForwardPlan, Shape, forward_plan
-from .programs import Compiled, compiled_cell
+from .programs import Compiled, compiled_cell, width
 from .split import Split, choose
 from .words import address
 
 __all__ = ["CompiledTape", "forward", "scratch"]
 
 _ALIGNED = 64
+_NAMES = {"f": "float32", "d": "float64"}
 
 
 class CompiledTape(Tape):
@@ -86,7 +87,8 @@ def forward(
     check_call(cell, weights, x, state0, mask, drop)
     T, B, F = x.shape
     H, dtype = weights["U"].shape[0], x.dtype
-    program = program or compiled_cell(cell, str(dtype))
+    name = _NAMES[dtype.char]
+    program = program or compiled_cell(cell, name, width(name, H))
     size = program.lanes.itemsize
     if mask is not None:
         x = _without_padding(x, mask)

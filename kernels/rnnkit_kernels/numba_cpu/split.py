@@ -43,14 +43,17 @@ class Split:
         return -(-tiles // self.parts) * BLOCK
 
 
+_LITTLE = Split(1, False, "too little work to share")
+
+
 def choose(cell: Cell, T: int, B: int, F: int, H: int, itemsize: int, lanes: int, training: bool) -> Split:
     """The division for a recurrence of those sizes on the threads that this process may use."""
-    threads = available()
     step = float(B * len(cell.gates) * H * (F + H))
+    if step * T < _WORTH:
+        return _LITTLE
+    threads = available()
     if threads == 1:
         return Split(1, False, "one thread")
-    if step * T < _WORTH:
-        return Split(1, False, "too little work to share")
     tiles = math.ceil(math.ceil(H / lanes) / BLOCK)
     few = _ROWS * threads > B
     if few and tiles >= 2 and step >= _WORTH_A_STEP:

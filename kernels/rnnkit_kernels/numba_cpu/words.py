@@ -6,6 +6,7 @@ call all words are made by one addition.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,11 +17,15 @@ from ..types import Array
 __all__ = ["Room", "Words", "address"]
 
 _ALIGNED = 64
+_addressof, _first_byte = ctypes.addressof, ctypes.c_byte.from_buffer
 
 
 def address(a: Array) -> int:
     """Where an array begins in memory."""
-    return int(a.__array_interface__["data"][0])
+    try:
+        return _addressof(_first_byte(a))  # four times as fast as the way that every array allows
+    except (TypeError, ValueError, BufferError):  # read-only, strided or empty
+        return int(a.__array_interface__["data"][0])
 
 
 class Room:

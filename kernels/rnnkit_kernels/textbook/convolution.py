@@ -29,7 +29,7 @@ import numpy as np
 
 from ..types import Array
 
-__all__ = ["ConvolutionTape", "Window", "backward", "forward"]
+__all__ = ["ConvolutionTape", "Window", "backward", "check", "forward"]
 
 BLOCK_BYTES = 1 << 22  # of X, as measured: less leaves a product's threads too few rows, more leaves the cache
 
@@ -78,7 +78,7 @@ def forward(weights: dict[str, Array], x: Array, window: Window, groups: int = 1
     Arrays are float32 or float64, all alike (or complex128, for a complex step). Raises ValueError where shapes do not
     belong together, and where no window fits into the sequence.
     """
-    _check(weights, x, window, groups)
+    check(weights, x, window, groups)
     B, T, C = x.shape
     W, outputs = weights["W"], window.outputs(T)
     if window.left or window.right:
@@ -155,7 +155,7 @@ def _gather(tape: ConvolutionTape, rows: slice, steps: slice) -> Array:
     return X.reshape(groups, shape[0] * shape[1], k * channels)
 
 
-def _check(weights: dict[str, Any], x: Array, window: Window, groups: int) -> None:
+def check(weights: dict[str, Any], x: Array, window: Window, groups: int) -> None:
     """Refuses, in a sentence, arrays that do not belong together."""
     W, b = weights["W"], weights.get("b")
     if x.ndim != 3 or W.ndim != 3:

@@ -25,6 +25,7 @@ from .plan import Plan, Products, adjoint_on_arrays, limited, plan_of, recurrent
 __all__ = ["backward", "forward"]
 
 
+@np.errstate(over="ignore")  # sigmoid's exp may reach infinity on its way to 0
 def forward(
     cell: Cell,
     weights: dict[str, Array],
@@ -88,6 +89,7 @@ def forward(
     return states["h"][1:], {name: states[name][T] for name in cell.state}, tape
 
 
+@np.errstate(over="ignore")
 def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, clip: float | None = None) -> Gradients:
     """Backpropagation through time.
 

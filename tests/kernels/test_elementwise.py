@@ -1,0 +1,178 @@
+"""Passes over single arrays: what is compiled leaves the textbook's bits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnnkit_kernels.backends import Backend, backend
+from rnnkit_kernels.elementwise import Elementwise
+
+pytest.importorskip("numba", reason="needs the extra numba")
+
+from rnnkit.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
+from rnnkit_kernels.numba_cpu.elementwise import CompiledElementwise
+
+TEXTBOOK, COMPILED = Elementwise(), CompiledElementwise()
+DTYPES = ["float32", "float64"]
+few = settings(max_examples=12, derandomize=True, deadline=None)
+
+
+def same(found, expected):
+    """Also the sign of a zero, and where a NaN stands."""
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[expected == 0]))
+
+
+def numbers(shape, dtype, seed=0, special=True):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal(shape).astype(dtype)
+    if special and a.size > 5:
+        a.reshape(-1)[:6] = 0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40
+    return a
+
+
+def time_major(a):
+    """The same numbers, in memory with the second axis before the first."""
+    return a.swapaxes(0, 1).copy().swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(
+    shape=st.sampled_from([(), (0,), (1,), (2,), (3,), (5,), (4, 3), (3, 1, 7), (6, 50, 11)]),
+    rate=st.sampled_from([0.1, 0.5, 1 / 3, 0.9, 2.0**-53, 1 - 2.0**-53, 1e-300]),
+    seed=st.integers(0, 99),
+)
+@few
+def test_dropout_is_what_numpy_draws_and_leaves_the_generator_where_numpy_does(dtype, shape, rate, seed):
+    ours, numpys = np.random.default_rng(seed), np.random.default_rng(seed)
+    for rng in (ours, numpys):
+        rng.integers(0, 9, 3, dtype=np.int32)  # leaves half a word behind
+    for _ in range(2):
+        same(COMPILED.dropout(ours, shape, rate, dtype), TEXTBOOK.dropout(numpys, shape, rate, dtype))
+    assert ours.bit_generator.state == numpys.bit_generator.state
+
+
+def test_a_number_that_is_just_the_rate_is_kept_and_one_below_it_dropped():
+    drawn = np.random.default_rng(3).random(50)
+    for k, rate in enumerate(drawn):
+        scale = COMPILED.dropout(np.random.default_rng(3), (50,), rate, "float64")
+        assert scale[k] > 0
+        above = COMPILED.dropout(np.random.default_rng(3), (50,), np.nextafter(rate, 1), "float64")
+        assert above[k] == 0
+
+
+@pytest.mark.parametrize("kind", [np.random.MT19937, np.random.Philox, np.random.PCG64DXSM, np.random.SFC64])
+def test_another_generator_draws_for_itself(kind):
+    ours, numpys = (np.random.Generator(kind(5)) for _ in range(2))
+    same(COMPILED.dropout(ours, (7, 3), 0.4, "float32"), TEXTBOOK.dropout(numpys, (7, 3), 0.4, "float32"))
+    assert ours.random() == numpys.random()
+
+
+@pytest.mark.parametrize("layout", [np.copy, time_major, lambda a: a[:, ::-1], np.asfortranarray])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (2, 70, 33)])
+def test_arrays_of_every_layout_give_the_bits_of_the_textbook(shape, dtype, layout):
+    a, b = layout(numbers(shape, dtype)), layout(numbers(shape, dtype, 1, special=False))
+    small = numbers((shape[0], 1, shape[2]), dtype, 2)
+    with np.errstate(invalid="ignore"):
+        same(COMPILED.relu(a), TEXTBOOK.relu(a))
+        same(COMPILED.relu_back(TEXTBOOK.relu(a), b), TEXTBOOK.relu_back(TEXTBOOK.relu(a), b))
+        same(COMPILED.relu_back(np.copy(a), b), TEXTBOOK.relu_back(np.copy(a), b))
+        for other in (b, np.copy(b), small):
+            same(COMPILED.product(a, other), TEXTBOOK.product(a, other))
+        same(COMPILED.total(a, b), TEXTBOOK.total(a, b))
+        same(COMPILED.joined(a, b[..., :1]), TEXTBOOK.joined(a, b[..., :1]))
+        same(COMPILED.joined(a[:, -1], b[:, 0]), TEXTBOOK.joined(a[:, -1], b[:, 0]))
+
+
+def test_numbers_of_two_dtypes_come_out_as_numpy_makes_them():
+    a, b = numbers((2, 3, 4), "float32", special=False), numbers((2, 3, 4), "float64", special=False)
+    for name in ("product", "total", "joined"):
+        same(getattr(COMPILED, name)(a, b), getattr(TEXTBOOK, name)(a, b))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("index", "columns"), [((0,), 3), ((5,), 1), ((40, 30), 7), ((2, 3, 4), 33)])
+def test_rows_are_chosen_and_summed_in_the_order_of_their_places(index, columns, dtype):
+    rng = np.random.default_rng(0)
+    places, table = rng.integers(0, 9, index), numbers((9, columns), dtype)
+    same(COMPILED.rows(table, places), TEXTBOOK.rows(table, places))
+    d = numbers((*index, columns), dtype, 4, special=False)
+    for given_d in (d, d[::-1], time_major(d) if d.ndim > 2 else d):
+        same(COMPILED.summed_by_row(places, given_d, 9), TEXTBOOK.summed_by_row(places, given_d, 9))
+
+
+OPTIMIZERS = {
+    "Adam": Adam(0.01),
+    "Adam, decayed, short gradients": Adam(0.01, weight_decay=0.1, global_clipnorm=0.5),
+    "Adam, amsgrad": Adam(0.01, amsgrad=True),
+    "AdamW along a schedule": AdamW(lambda n: 0.1 / (1 + n)),
+    "Nadam": Nadam(0.01),
+    "RMSprop": RMSprop(0.01),
+    "RMSprop, decayed": RMSprop(0.01, weight_decay=0.2),
+    "RMSprop, centered": RMSprop(0.01, centered=True),
+    "RMSprop, momentum": RMSprop(0.01, momentum=0.5),
+    "SGD, accumulated": SGD(0.1, momentum=0.9, gradient_accumulation_steps=2),
+    "Adagrad": Adagrad(0.1),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_an_optimizer_moves_as_far_to_the_last_bit_and_writes_into_nothing_it_was_given(optimizer, dtype):
+    shapes = [(3,), (1,), (7, 5), (40, 60), (0,), (20, 3000)]
+    params = [numbers(shape, dtype, 7, special=False) for shape in shapes]
+    params[2] = params[2].T  # not contiguous
+    params[3].flags.writeable = False
+    ours = numpys = (params, optimizer.init(params))
+    for n in range(3):
+        grads = [numbers(p.shape, dtype, 10 * n, special=False) * 10.0**n for p in params]
+        grads = [g.astype(dtype) for g in grads]
+        before = [[a.copy() for a in (*tree, *grads)] for tree in (ours[0], *(ours[1][s] for s in optimizer.slots))]
+        old = ours
+        ours = optimizer.step(ours[0], grads, ours[1], COMPILED)
+        numpys = optimizer.step(numpys[0], grads, numpys[1])
+        trees = (old[0], *(old[1][s] for s in optimizer.slots))
+        for tree, copies in zip(trees, before, strict=True):
+            for a, copy in zip((*tree, *grads), copies, strict=True):
+                same(a, copy)
+        for name in optimizer.slots:
+            for a, b in zip(ours[1][name], numpys[1][name], strict=True):
+                same(a, b)
+        for a, b in zip(ours[0], numpys[0], strict=True):
+            same(a, b)
+
+
+def test_a_rule_of_a_users_own_is_not_passed_over():
+    class Backwards(Adam):
+        def update(self, p, g, kept, rate, t):
+            return super().update(p, -g, kept, rate, t)
+
+    params = [np.zeros(4, np.float32)]
+    moved, _ = Backwards(0.1).step(params, [np.ones(4, np.float32)], Backwards(0.1).init(params), COMPILED)
+    assert (moved[0] > 0).all()
+
+
+def test_which_rules_are_compiled_is_known():
+    a = numbers((8,), "float32", special=False) ** 2
+    assert COMPILED.rule("adam", [a] * 4, (0.1, 0.1, 0.1, 1e-7)) is not None
+    assert COMPILED.rule("rmsprop", [a] * 3, (0.1, 0.9, 0.1, 1e-7)) is not None
+    assert COMPILED.rule("adam", [a[::2]] * 4, (0.0, 0.1, 0.1, 0.1, 0.1, 1e-7)) is None
+    assert COMPILED.rule("another", [a] * 4, ()) is None
+    assert TEXTBOOK.rule("adam", [a] * 4, ()) is None
+
+
+def test_a_backend_says_what_runs_beside_its_recurrences():
+    assert backend("numpy").elementwise.origin == "textbook"
+    assert backend("numba").elementwise.origin == "numba"
+
+
+def test_without_numba_the_missing_package_is_named(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "rnnkit_kernels.numba_cpu.elementwise", None)
+    with pytest.raises(ImportError, match=r"backend 'numba' needs Numba, .* pip install 'rnnkit\[numba\]'"):
+        _ = Backend("numba", "by name").elementwise
