@@ -41,8 +41,11 @@ def through(
         else:
             x, pullback = _called(layer, weights, x, here)
         pullbacks.append(pullback)
+        mask = layer.next_mask(ctx.mask, before)
         reset = None if ctx.reset is None else layer.next_reset(ctx.reset, before)
-        ctx = replace(ctx, mask=layer.next_mask(ctx.mask, before), reset=reset if x.ndim > 2 else None)
+        reset = reset if x.ndim > 2 else None
+        if mask is not ctx.mask or reset is not ctx.reset:
+            ctx = replace(ctx, mask=mask, reset=reset)
     y = x
 
     def back(dy: Array) -> tuple[list[Params], Array]:

@@ -45,6 +45,20 @@ def test_labels_are_one_hot_rows_written_shorter(seed, from_logits, mask, weight
     np.testing.assert_array_equal(got[1], gradient)
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("odd", [0.0, 1e-9, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_number_that_is_odd_costs_a_label_what_it_costs_a_one_hot_row(odd, place, from_logits):
+    y, labels, rows = drawn(3)
+    y = y if from_logits else softmax(y)
+    y[0, 0], y[1, 1, place], labels[1, 1], rows[1, 1] = 0, odd, 1, [0, 1, 0, 0]
+    with np.errstate(all="ignore"):
+        value, gradient = CategoricalCrossentropy(from_logits)(y, rows)
+        got = SparseCategoricalCrossentropy(from_logits)(y, labels)
+    np.testing.assert_array_equal(got[0], value)
+    np.testing.assert_array_equal(got[1], gradient)
+
+
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), smoothing=st.sampled_from([0.0, 0.1, 1.0]))
 def test_logits_and_the_probabilities_they_stand_for_cost_the_same(seed, smoothing):

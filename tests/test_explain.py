@@ -172,6 +172,8 @@ def test_a_measured_share_is_what_was_counted_over_the_time_and_the_peak(monkeyp
     table = rows(model.explain(8, measure=True))
     assert table["0"]["time"] == "200 us"
     assert table["0"]["share"] == f"{2 * 3 * 2 * 8 * 10 * 20 * 9 / 2e-4 / 1e10:.0%}"
+    alone = rows(model.explain(8, training=False, measure=True))
+    assert alone["0"]["share"] == f"{2 * 2 * 8 * 10 * 20 * 9 / 2e-4 / 1e10:.0%}"
     assert table["0.forward"]["time"] == table["1"]["share"] == ""
     for w, was in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(w, was)
@@ -246,7 +248,8 @@ def test_everything_is_compiled_when_a_model_is_warm(monkeypatch):
     pytest.importorskip("numba", reason="needs the extra numba")
     from rnnkit_kernels.numba_cpu import programs
 
-    model = a_model(Bidirectional(LSTM(5, return_sequences=True)), GRU(3), Dense(1), backend="numba")
+    stack = Bidirectional(LSTM(5, "softplus", return_sequences=True)), GRU(3, "elu"), Dense(1)  # in no other test here
+    model = a_model(*stack, backend="numba")
     model.compile("rmsprop", "mse")
     model.warmup(4)
 
@@ -257,6 +260,26 @@ def test_everything_is_compiled_when_a_model_is_warm(monkeypatch):
     model.fit(np.zeros((8, 10, 4)), np.zeros((8, 1)), batch_size=4, epochs=1, verbose=0)
     with pytest.raises(AssertionError, match="was not compiled"):
         a_model(LSTM(5, "softsign"), backend="numba").warmup(1)
+
+
+def test_the_optimizer_s_rule_is_made_ready_for_training_alone():
+    model = a_model(Dense(1), shape=(None, 2))
+    model.compile("adam", "mse")
+    optimizer, steps = model.optimizer, []
+
+    class Watched:
+        init = optimizer.init
+
+        def step(self, params, grads, state, kernels):
+            steps.append(kernels.origin)
+            return optimizer.step(params, grads, state, kernels)
+
+    model.optimizer = Watched()
+    model.warmup(2, training=False)
+    assert steps == []
+    model.warmup(2)
+    assert steps == ["textbook"]
+    assert model.optimizer_state is None
 
 
 def test_warming_up_shows_its_progress_where_it_is_asked_to(capsys):

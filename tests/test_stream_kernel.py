@@ -121,6 +121,7 @@ def test_units_are_never_divided_among_threads(monkeypatch):
     case = a_case(cells.GRU(), H=70)
     steps = case.kernel.steps(case.weights, case.state)
     np.testing.assert_array_equal([steps.step(x) for x in case.x], case.passed()[0])
+    assert steps.finite  # which is known of steps in one thread
 
 
 def test_the_weights_are_those_of_the_beginning():
@@ -257,3 +258,15 @@ def test_the_layer_whose_output_is_not_finite_is_named(name):
     stream.step(np.ones((1, 2), np.float32))
     with pytest.raises(FloatingPointError, match="the output of layer 0 is not finite at this step"):
         stream.step(np.ones((1, 2), np.float32))
+
+
+@pytest.mark.parametrize("name", ["numba", "numpy"])
+def test_numbers_that_overflow_behind_a_compiled_layer_are_told_without_a_warning(name):
+    model = Sequential([layers.SimpleRNN(2), layers.Dense(1)], backend=name, seed=0)
+    model.build((None, None, 2))
+    model.params[0]["W"] = np.ones((2, 2), np.float32)
+    model.params[1]["W"] = np.full((2, 1), 3e38, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(FloatingPointError, match="the output of layer 1 is not finite at this step"):
+            model.stream().step(np.ones((1, 2), np.float32))

@@ -1,6 +1,7 @@
 """The contract between cells and recurrences: what a cell is, what goes in, what comes back, and the law of layout.
 
-Arrays are time-major and C-contiguous, of one dtype; T steps, B rows, F features, H units, G gates.
+Arrays are time-major, of one dtype; T steps, B rows, F features, H units, G gates. What comes out is C-contiguous; x,
+mask, reset and dh may be views of any strides.
 
     forward (weights, x, state0, *, mask=None, drop=None, zone=None, reset=None, fresh=None) -> (h, state, tape)
     backward(tape, dh, dstate=None, *, clip=None) -> Gradients

@@ -5,7 +5,7 @@ This is the textbook, on NumPy. `numba_cpu.elementwise` does the same in one pas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,10 @@ from .replay import back
 from .textbook.functions import Arrays, relu
 from .types import Array
 
-__all__ = ["Elementwise"]
+__all__ = ["Elementwise", "Rule"]
+
+# A parameter, its gradient and its slots -> the new parameter and the new slots; None where they are not for it.
+Rule = Callable[..., tuple[Array, ...] | None]
 
 _F = Arrays()
 
@@ -71,8 +74,7 @@ class Elementwise:
         np.add.at(total, places.ravel(), d.ravel())
         return total.reshape(rows, columns)
 
-    def rule(self, name: str, arrays: Sequence[Array], numbers: Sequence[float]) -> tuple[Array, ...] | None:
-        """What the optimizer's rule of that name makes of a parameter, its gradient and its slots, at those numbers:
-        the new parameter and the new slots. None where there is no such kernel, and the rule computes for itself.
-        """
+    def rule(self, name: str, numbers: Sequence[float]) -> Rule | None:
+        """The optimizer's rule of that name, at those numbers. None where there is no such kernel, and the rule
+        computes for itself."""
         return None

@@ -34,6 +34,7 @@ __all__ = ["Column", "Gradient", "Level", "Lowered", "Product", "backward_levels
 
 ROW_SUMS = ("rowsum", "rowmax")
 _CUTS = (*ROW_SUMS, "matmul", "matmul_t")
+_NEAR = 2  # operations that cost less than a store and a load
 _WIDE = 5  # accumulators of a tile beyond which the products with x and with h are two levels
 
 
@@ -209,10 +210,15 @@ class _Levels:
                 self._reach(a, level, given, stored, outputs, F)
 
     def _cheap(self, node: Node, stored: dict[Node, str]) -> bool:
-        """Whether the value is one operation away from an accumulator, which then is carried in its place."""
-        dear = [a for a in node.args if not self.again(a)]
-        near = len(dear) == 1 and (dear[0] in self.columns or dear[0] in stored)
-        return near and node not in stored and node.op in ("add", "sub", "mul")
+        """Whether the value is an operation or two away from one that lies in memory or is carried in its place."""
+        for _ in range(_NEAR):
+            dear = [a for a in node.args if not self.again(a)]
+            if len(dear) != 1 or node in stored or node.op not in ("add", "sub", "mul"):
+                return False
+            node = dear[0]
+            if node in self.columns or node in stored:
+                return True
+        return False
 
     def _carry(self, node: Node, stored: dict[Node, str], outputs: list[dict[str, Node]]) -> str:
         if node in stored:
@@ -337,7 +343,8 @@ def backward_levels(cell: Cell) -> Lowered:
     for name in cell.state:
         wanted[-1][f"s.{name}"] = flat[f"s.{name}"]
     kept = forward_levels(cell).uniform
-    stored = {F.leaf("d.h"): "e.h"}  # what d.h came to is written back to memory by the first level
+    stored = {node: f"g.{number}" for number, node in enumerate(stored_as) if node.op not in ("const", "leaf")}
+    stored[F.leaf("d.h")] = "e.h"  # what d.h came to is written back to memory by the first level
     return _lowered(cell, levels, levels.cut(wanted, stored, F), kept, gradient)
 
 

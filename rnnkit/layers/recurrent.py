@@ -162,11 +162,11 @@ class Recurrent(Layer):
             )
         self._check(params, x, ctx)
         (B, T, features), sizes = x.shape, self.state_sizes
-        kernel, multiply = ctx.kernels.kernel(self.cell_made), ctx.kernels.elementwise.product
+        kernel = ctx.kernels.kernel(self.cell_made)
         scale = self._scale(self.dropout, (B, 1, features), x, ctx)
         drop = self._scale(self.recurrent_dropout, (B, sizes["h"]), x, ctx)
         zone = zones(self, (T, B), ctx)
-        xs = (x if scale is None else multiply(x, scale)).swapaxes(0, 1)
+        xs = (x if scale is None else ctx.kernels.elementwise.product(x, scale)).swapaxes(0, 1)
         mask, reset = (None if flags is None else flags.swapaxes(0, 1) for flags in (ctx.mask, ctx.reset))
         first = initial(params, sizes, B)
         h, last, tape = kernel.forward(
@@ -183,8 +183,10 @@ class Recurrent(Layer):
             if seen is not None:
                 seen(grads)
             dx = grads.x.swapaxes(0, 1)
+            if scale is not None:
+                dx = ctx.kernels.elementwise.product(dx, scale)
             dparams = grads.weights | initial_gradients(params, grads, began=state is None)
-            return dparams, dx if scale is None else multiply(dx, scale), grads.state0
+            return dparams, dx, grads.state0
 
         return h.swapaxes(0, 1), last, pullback
 

@@ -162,14 +162,13 @@ class Optimizer(metaclass=UnderstandsKeras):
         slots."""
         decay, slots = self.weight_decay, self.slots
         compiled = None if kernels is None else self.compiled(rate, t)
+        rule = None if kernels is None or compiled is None else kernels.rule(*compiled)
 
         def one(p: Array, g: Array, *kept: Array) -> tuple[Array, ...]:
             if decay is not None:
                 p = p - p * decay * rate
-            if kernels is not None and compiled is not None:
-                name, constants = compiled
-                if (found := kernels.rule(name, (p, g, *kept), constants)) is not None:
-                    return found
+            if rule is not None and (found := rule(p, g, *kept)) is not None:
+                return found
             updated = self.update(p, g, {**dict(zip(slots, kept, strict=True)), **numbers}, rate, t)
             return updated.param, *[updated.slots[name] for name in slots]
 

@@ -19,6 +19,7 @@ from rnnkit_kernels.numba_cpu import memory
 from rnnkit_kernels.numba_cpu.pooling import CompiledPooling
 from rnnkit_kernels.numba_cpu.pooling_all import pooled
 from rnnkit_kernels.numba_cpu.vec import Lanes
+from rnnkit_kernels.textbook.convolution import Window
 
 FORMS = tuple(Lanes("float32", count) for count in (16, 8, 4)) + tuple(Lanes("float64", count) for count in (8, 4))
 SOME = settings(max_examples=25, deadline=None, derandomize=True)
@@ -159,3 +160,9 @@ def test_layers_pool_by_themselves_what_the_kernel_does_not_take() -> None:
         x = sequences(2, 8, 3, 0)
         right, found = (layer({}, x, Context(name, mask=mask))[0] for name in ("numpy", "numba"))
         np.testing.assert_array_equal(found, right)
+
+
+def test_a_window_that_begins_before_the_sequence_has_fewer_steps_wherever_the_others_end() -> None:
+    y, tape = KERNEL.forward("mean", np.ones((1, 6, 2)), Window(2, stride=3, left=1))
+    np.testing.assert_array_equal(y, np.ones((1, 2, 2)))
+    np.testing.assert_array_equal(KERNEL.backward(tape, y)[0, :, 0], [1, 0, 0.5, 0.5, 0, 0])

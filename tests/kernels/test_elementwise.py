@@ -10,6 +10,8 @@ from rnnkit_kernels.elementwise import Elementwise
 
 pytest.importorskip("numba", reason="needs the extra numba")
 
+from rnnkit import Sequential
+from rnnkit.layers import Dense, Dropout, Embedding, SpatialDropout1D
 from rnnkit.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop
 from rnnkit_kernels.numba_cpu.elementwise import CompiledElementwise
 
@@ -55,6 +57,13 @@ def test_dropout_is_what_numpy_draws_and_leaves_the_generator_where_numpy_does(d
     assert ours.bit_generator.state == numpys.bit_generator.state
 
 
+@pytest.mark.parametrize("size", range(14))
+def test_every_number_of_a_short_array_is_drawn_in_its_turn(size):
+    ours, numpys = np.random.default_rng(size), np.random.default_rng(size)
+    for _ in range(20):
+        same(COMPILED.dropout(ours, (size,), 0.5, "float32"), TEXTBOOK.dropout(numpys, (size,), 0.5, "float32"))
+
+
 def test_a_number_that_is_just_the_rate_is_kept_and_one_below_it_dropped():
     drawn = np.random.default_rng(3).random(50)
     for k, rate in enumerate(drawn):
@@ -62,6 +71,14 @@ def test_a_number_that_is_just_the_rate_is_kept_and_one_below_it_dropped():
         assert scale[k] > 0
         above = COMPILED.dropout(np.random.default_rng(3), (50,), np.nextafter(rate, 1), "float64")
         assert above[k] == 0
+
+
+def test_also_where_the_bits_that_are_left_out_of_a_number_are_all_zero():
+    raw = np.random.PCG64(3).random_raw(20000)
+    k = int(np.flatnonzero(raw % 2**11 == 0)[0])
+    rate = float(raw[k] >> np.uint64(11)) / 2**53
+    assert np.random.default_rng(3).random(k + 1)[k] == rate
+    assert COMPILED.dropout(np.random.default_rng(3), (k + 1,), rate, "float64")[k] > 0
 
 
 @pytest.mark.parametrize("kind", [np.random.MT19937, np.random.Philox, np.random.PCG64DXSM, np.random.SFC64])
@@ -146,6 +163,20 @@ def test_an_optimizer_moves_as_far_to_the_last_bit_and_writes_into_nothing_it_wa
             same(a, b)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_training_without_recurrences_has_the_same_bits_on_both_backends(dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 20, (40, 6)), rng.standard_normal((40, 6, 1))
+    models = []
+    for name in ("numpy", "numba"):
+        layers = [Embedding(20, 5), Dropout(0.3), Dense(7, activation="relu"), SpatialDropout1D(0.2), Dense(1)]
+        models.append(Sequential(layers, seed=3, dtype=dtype, backend=name))
+        models[-1].compile(Adam(0.01), "mse")
+        models[-1].fit(x, y, batch_size=16, epochs=2, verbose=0)
+    for a, b in zip(*(model.get_weights() for model in models), strict=True):
+        same(a, b)
+
+
 def test_a_rule_of_a_users_own_is_not_passed_over():
     class Backwards(Adam):
         def update(self, p, g, kept, rate, t):
@@ -158,11 +189,13 @@ def test_a_rule_of_a_users_own_is_not_passed_over():
 
 def test_which_rules_are_compiled_is_known():
     a = numbers((8,), "float32", special=False) ** 2
-    assert COMPILED.rule("adam", [a] * 4, (0.1, 0.1, 0.1, 1e-7)) is not None
-    assert COMPILED.rule("rmsprop", [a] * 3, (0.1, 0.9, 0.1, 1e-7)) is not None
-    assert COMPILED.rule("adam", [a[::2]] * 4, (0.0, 0.1, 0.1, 0.1, 0.1, 1e-7)) is None
-    assert COMPILED.rule("another", [a] * 4, ()) is None
-    assert TEXTBOOK.rule("adam", [a] * 4, ()) is None
+    adam, rmsprop = COMPILED.rule("adam", (0.1, 0.1, 0.1, 1e-7)), COMPILED.rule("rmsprop", (0.1, 0.9, 0.1, 1e-7))
+    assert adam(a, a, a, a) is not None
+    assert rmsprop(a, a, a) is not None
+    assert adam(a[::2], a[::2], a[::2], a[::2]) is None
+    assert adam(a, a, a, a.astype("float64")) is None
+    assert COMPILED.rule("another", ()) is None
+    assert TEXTBOOK.rule("adam", (0.1, 0.1, 0.1, 1e-7)) is None
 
 
 def test_a_backend_says_what_runs_beside_its_recurrences():

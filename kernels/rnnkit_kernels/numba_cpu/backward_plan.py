@@ -126,8 +126,9 @@ class BackwardPlan:
             weights("sums", summed[0], (one, 0, 0), summed[0], summed[-1] + 1 - summed[0], 1)
         first, last = gradient.x_range
         input_row = shape.F * size
+        function = functions["narrow" if shape.F <= NARROW else "product"]
         job(
-            1, functions["narrow" if shape.F <= NARROW else "product"], (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
+            1, function, (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
             (last - first) * shape.H, 0, (panels["input"], "work"), shape.B * input_row,
         )  # fmt: skip
         words.set(Slot.JOB_COUNT, count)
@@ -141,7 +142,8 @@ class BackwardPlan:
 def _summed(gradient: Gradient, weights: tuple[str, ...], operands: tuple[str, ...]) -> list[int]:
     """The columns whose sums over steps and rows are gradients of vectors, in order."""
     own = [at for name, at in gradient.p.items() if name.split(".")[1] in weights]
-    inputs = list(gradient.x.values()) if "b" in weights and not any(k.startswith("p.b.") for k in gradient.p) else []
+    on_x = "b" in weights and not any(name.startswith("p.b.") for name in gradient.p)
+    inputs = list(gradient.x.values()) if on_x else []
     recurrent = [at for q, at in gradient.u.items() if q not in operands] if "b_h" in weights else []
     return sorted({*own, *inputs, *recurrent})
 

@@ -25,7 +25,7 @@ from .words import address
 
 __all__ = ["CompiledConvolution", "CompiledConvolutionTape", "backward", "forward"]
 
-_WORTH = 2e5  # multiply-adds below which a second thread costs more than it brings
+_WORTH = 4e5  # multiply-adds below which a second thread costs more than it brings
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 

@@ -17,7 +17,8 @@ from . import machine
 from .convolution_gradients import GRADIENT_NAMES, Gradients
 from .convolution_table import Operand, Sweep, Table, kind, ways_back
 from .convolution_tiles import NAMES, Sums
-from .entry import Source, addresses, emitters
+from .entry import Source, addresses
+from .jit import emitters
 from .vec import Lanes
 from .words import Words
 

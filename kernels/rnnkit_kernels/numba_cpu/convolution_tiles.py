@@ -95,6 +95,7 @@ class Sums:
         lanes = self.lanes
         out_row, row_bytes = word(code, job, Job.OUT_ROW), word(code, job, Job.SOURCE_ROW)
         inside = code.lanes_below(left - (n - 1) * lanes.count, lanes.count)
+        full = left.compare(">=", n * lanes.count)  # a store with a mask is slow on processors that have no masks
         rooms = [[code.room(lanes.vector) for _ in range(n)] for _ in range(height)]
         apart = [row_bytes * r for r in range(height)]
         with stretches(code, rows, height) as row:
@@ -115,11 +116,14 @@ class Sums:
                         code.b.store(code.fma(spread, vector, code.b.load(room, typ=lanes.vector)), room)
 
             turns(code, length, turn)
-            for r in range(height):
-                place = out + (row + r) * out_row
-                for j in range(n):
-                    value = code.b.load(rooms[r][j], typ=lanes.vector)
-                    put(code, lanes, value, place + j * lanes.bytes, inside if j == n - 1 else None)
+            with code.b.if_else(full) as (plainly, partly):
+                for way, mask in ((plainly, None), (partly, inside)):
+                    with way:
+                        for r in range(height):
+                            place = out + (row + r) * out_row
+                            for j in range(n):
+                                value = code.b.load(rooms[r][j], typ=lanes.vector)
+                                put(code, lanes, value, place + j * lanes.bytes, mask if j == n - 1 else None)
         code.done()
         return code.f
 

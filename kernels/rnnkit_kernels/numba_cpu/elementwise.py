@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..elementwise import Elementwise
+from ..elementwise import Elementwise, Rule
 from ..types import Array
 from . import memory
 from .jit import compiled
@@ -82,15 +82,23 @@ class CompiledElementwise(Elementwise):
         _add_rows(index.reshape(-1), d.reshape(-1, d.shape[-1]), total)
         return total
 
-    def rule(self, name: str, arrays: Sequence[Array], numbers: Sequence[float]) -> tuple[Array, ...] | None:
+    def rule(self, name: str, numbers: Sequence[float]) -> Rule | None:
         kernel = RULES.get(name)
-        if kernel is None or not _ours(*arrays):
+        if kernel is None:
             return None
-        parameter, _, *slots = arrays
-        new = [memory.empty(a.shape, a.dtype) if a.nbytes > _LARGE else np.empty_like(a) for a in (parameter, *slots)]
-        number = parameter.dtype.type
-        kernel(*[a if a.ndim == 1 else a.reshape(-1) for a in (*arrays, *new)], *[number(n) for n in numbers])
-        return tuple(new)
+        typed = {dtype: [dtype.type(n) for n in numbers] for dtype in _DTYPES}
+
+        def moved(parameter: Array, gradient: Array, *slots: Array) -> tuple[Array, ...] | None:
+            if not _ours(parameter, gradient, *slots):
+                return None
+            shape, dtype = parameter.shape, parameter.dtype
+            make = memory.empty if parameter.nbytes > _LARGE else np.empty
+            new = [make(shape, dtype) for _ in range(1 + len(slots))]
+            arrays = parameter, gradient, *slots, *new
+            kernel(*(arrays if len(shape) == 1 else [a.reshape(-1) for a in arrays]), *typed[dtype])
+            return tuple(new)
+
+        return moved
 
 
 def _room(like: Array, shape: tuple[int, ...]) -> Array:

@@ -7,10 +7,7 @@ machine code depends on. An edit of an emitter, another cell or another width of
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from numba.extending import NativeValue, intrinsic, models, register_model, type
 
 from .jit import compiled
 
-__all__ = ["Source", "addresses", "emitters"]
+__all__ = ["Source", "addresses"]
 
 
 class Source:
@@ -76,13 +73,3 @@ def addresses(source: Source) -> tuple[int, ...]:
     into = np.zeros(source.count, np.int64)
     _entry(source, into.ctypes.data)
     return tuple(int(address) for address in into)
-
-
-@lru_cache(maxsize=1)
-def emitters() -> str:
-    """A fingerprint of every file that has a part in the machine code."""
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted((*here.glob("*.py"), here.parent / "levels.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]

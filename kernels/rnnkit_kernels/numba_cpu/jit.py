@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-import os
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 from numba.core import caching, sigutils
 from numba.core.ccallback import CFunc
 
-__all__ = ["c_function", "compiled", "lost"]
+__all__ = ["c_function", "compiled", "emitters", "lost"]
 
-_PACKAGE = __name__.rpartition(".")[0]
 _uncached: list[str] = []
 _alive: list[Any] = []  # what addresses were given out of
 
@@ -25,8 +24,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     A division by zero raises nothing in it: what is called by address has nobody to raise to.
 
     Numba looks at the file of a function only, not at the files of what it calls: a kernel kept on disk would go on
-    running a changed intrinsic's old instructions. Here the kept code is also stale when a file of this folder has
-    changed from which `function` calls something by its own name (`load(...)`, not `atomics.load(...)`).
+    running a changed intrinsic's old instructions. Here the kept code is stale when any file of the folder has changed.
 
     Where no folder can be written (neither the package's __pycache__ nor a cache folder of the user), the function is
     compiled in every process anew, and `lost` says so.
@@ -38,8 +36,8 @@ def compiled(function: Callable[..., Any]) -> Any:
             raise
         _uncached.append(function.__name__)
         return njit(nogil=True, error_model="numpy")(function)
-    dispatcher.file_stamps = _stamps(function)
-    _keep(dispatcher, "", dispatcher.file_stamps)
+    dispatcher.is_kept = True
+    _keep(dispatcher, "")
     return dispatcher
 
 
@@ -47,9 +45,9 @@ def c_function(function: Any, signature: str) -> int:
     """The address of what `compiled` made of a function, as a C function of that signature; kept on disk likewise."""
     read: Any = sigutils.normalize_signature
     made: Any = CFunc(function.py_func, read(signature), locals={}, options={"nopython": True, "error_model": "numpy"})
-    if hasattr(function, "file_stamps"):
+    if hasattr(function, "is_kept"):
         made.enable_caching()
-        _keep(made, "-c", function.file_stamps)
+        _keep(made, "-c")
     made.compile()
     _alive.append(made)
     return int(made.address)
@@ -65,21 +63,14 @@ def lost() -> str | None:
     )
 
 
-def _stamps(function: Callable[..., Any]) -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of every file of this package whose functions `function` calls, at any depth."""
-    found: set[tuple[str, int, int]] = set()
-    for name in inspect.unwrap(function).__code__.co_names:
-        called = function.__globals__.get(name)
-        module = getattr(called, "__module__", None)
-        source = getattr(called, "py_func", getattr(called, "_defn", None))
-        if source is None or not str(module).startswith(_PACKAGE + "."):
-            continue
-        path = inspect.getfile(source)
-        if path != inspect.getfile(function):
-            stat = os.stat(path)
-            found.add((os.path.basename(path), stat.st_mtime_ns, stat.st_size))
-        found.update(getattr(called, "file_stamps", ()))
-    return tuple(sorted(found))
+@lru_cache(maxsize=1)
+def emitters() -> str:
+    """A fingerprint of every file that has a part in machine code: this folder's, and the levels that it is made of."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted((*here.glob("*.py"), *here.parent.glob("levels.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 class _Kept(caching.IndexDataCacheFile):
@@ -100,9 +91,9 @@ class _Kept(caching.IndexDataCacheFile):
 _files: Any = _Kept
 
 
-def _keep(made: Any, suffix: str, stamps: tuple[Any, ...]) -> None:
-    """Has `made` keep its code in files of its own, stale when `stamps` differ besides what Numba looks at."""
+def _keep(made: Any, suffix: str) -> None:
+    """Has `made` keep its code in files of its own, stale when any file of the folder is another."""
     cache = made._cache
     cache._cache_file = _files(
-        cache._cache_path, cache._impl.filename_base + suffix, (cache._impl.locator.get_source_stamp(), stamps)
+        cache._cache_path, cache._impl.filename_base + suffix, (cache._impl.locator.get_source_stamp(), emitters())
     )

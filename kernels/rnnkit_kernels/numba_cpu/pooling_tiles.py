@@ -21,7 +21,8 @@ from llvmlite import ir
 from .code import Code, Int, function
 from .convolution_code import get, put, word
 from .convolution_drivers import Job
-from .entry import Source, addresses, emitters
+from .entry import Source, addresses
+from .jit import emitters
 from .vec import Lanes
 
 __all__ = ["POOLS", "Pools", "functions"]

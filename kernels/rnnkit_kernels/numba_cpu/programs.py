@@ -11,7 +11,8 @@ from ..contract import Cell
 from ..levels import Lowered, backward_levels, forward_levels
 from ..program import reachable, trace
 from . import machine
-from .entry import Source, addresses, emitters
+from .entry import Source, addresses
+from .jit import emitters
 from .level import Emitter
 from .products import NAMES, Products
 from .table import Layout
