@@ -147,7 +147,7 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
         return Line(kernel="textbook", why=f"{obstacle}, which the compiled kernel does not take", **named)
     F, units = sizes["W"][0], sizes["U"][0]
     lanes = width(given.dtype, units)
-    split = choose(cell, T, B, F, units, given.itemsize, lanes, given.training)
+    split = choose(cell, T, B, F, units, given.itemsize, lanes)
     parts = str(split.parts) if split.parts == 1 else f"{split.parts} by {'units' if split.by_units else 'rows'}"
     why = f"{_made('numba', given)}; {split.reason}"
     if given.training and layer.gradient_clip is not None:

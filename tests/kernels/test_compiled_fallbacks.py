@@ -197,7 +197,9 @@ def test_only_the_compiled_folder_imports_numba() -> None:
 @pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(c, id=label(c), marks=pytest.mark.slow if c in USERS and c.name not in QUICK else [])
+        pytest.param(
+            c, id=label(c), marks=pytest.mark.slow if c.name == "MGU" or (c in USERS and c.name not in QUICK) else []
+        )
         for c in (*cells.ALL, *USERS)
     ],
 )

@@ -37,16 +37,16 @@ FEW = "(6, 2, 5, 200)"  # few rows, many units
 
 def test_two_processes_that_compile_one_cell_at_once_both_get_it_right_and_the_next_finds_it(tmp_path: Path) -> None:
     code = CODE + "print(told(right(cells.LSTM(), (3, 5, 3, 33))))"
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "RNNKIT_LANES": "16"}
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
 
     def run(_: int) -> str:
         return jobs.alone(code, timeout=180, **environment)
 
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(run, range(2)))
-    assert said == ["1 rows 16"] * 2
+    assert [line.rpartition(" ")[0] for line in said] == ["1 rows"] * 2
     again = "from rnnkit_kernels.numba_cpu import entry\nprint(sum(entry._entry.stats.cache_misses.values()))"
-    assert jobs.alone(code + "\n" + again, timeout=180, **environment).split() == ["1", "rows", "16", "0"]
+    assert jobs.alone(code + "\n" + again, timeout=180, **environment).split()[-1] == "0"
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def forward(
         np.multiply(h[0], drop, out=met[0])
     weights = {name: w if w.flags.c_contiguous else np.ascontiguousarray(w) for name, w in weights.items()}
     shape = Shape(T, B, F, H, tuple(weights), mask is not None, drop is not None)
-    wanted = split or choose(cell, T, B, F, H, size, program.lanes.count, tape)
+    wanted = split or choose(cell, T, B, F, H, size, program.lanes.count)
     with threads.team(wanted.parts) as team:
         used = wanted.among(team.size)
         plan = forward_plan(program, shape, used, tape)

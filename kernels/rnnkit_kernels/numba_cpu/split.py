@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from ..contract import Cell
 from .cores import available
+from .machine import cache_bytes
 from .products import BLOCK
 
 __all__ = ["Split", "choose"]
 
 _WORTH = 4e5  # multiply-adds of all steps below which a second thread costs more than it brings
 _WORTH_A_STEP = 3e4  # of one step, below which meeting after it costs more
+_CACHES = 2  # of a core's second caches: weights beyond that are divided rather than read by every thread
 _ROWS = 12  # a part with fewer rows than this reads its weights too often
 
 
@@ -46,7 +48,7 @@ class Split:
 _LITTLE = Split(1, False, "too little work to share")
 
 
-def choose(cell: Cell, T: int, B: int, F: int, H: int, itemsize: int, lanes: int, training: bool) -> Split:
+def choose(cell: Cell, T: int, B: int, F: int, H: int, itemsize: int, lanes: int) -> Split:
     """The division for a recurrence of those sizes on the threads that this process may use."""
     step = float(B * len(cell.gates) * H * (F + H))
     if step * T < _WORTH:
@@ -58,6 +60,9 @@ def choose(cell: Cell, T: int, B: int, F: int, H: int, itemsize: int, lanes: int
     few = _ROWS * threads > B
     if few and tiles >= 2 and step >= _WORTH_A_STEP:
         return Split(min(threads, tiles), True, f"{B} rows are few for {threads} threads")
+    weights = (F + H) * len(cell.gates) * H * itemsize
+    if tiles >= 2 * threads and weights > _CACHES * cache_bytes(2):
+        return Split(threads, True, f"{weights >> 20} MiB of weights do not fit into the cache of a core")
     if B == 1:
         return Split(1, False, "one row, and too few units to share")
     return Split(min(threads, B), False, "every thread has rows enough")

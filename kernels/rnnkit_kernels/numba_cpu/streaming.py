@@ -107,7 +107,7 @@ class CompiledSteps:
         )  # one more: words of 8 bytes are read
         check_call(cell, weights, self._x[None], state0)
         program = compiled_cell(cell, str(dtype), width(str(dtype), units))
-        split = choose(cell, 1, rows, features, units, dtype.itemsize, program.lanes.count, False)
+        split = choose(cell, 1, rows, features, units, dtype.itemsize, program.lanes.count)
         if split.by_units:
             split = Split(1, False, "one step is too short to meet in")
         self._parts = split.parts
