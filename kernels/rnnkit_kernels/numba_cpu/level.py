@@ -17,18 +17,19 @@ from ..levels import Level, Lowered, is_uniform
 from ..replay import Replay
 from .code import Code, Int, function
 from .places import Places
+from .products import BLOCK
 from .table import Layout
-from .tile import Phase, fill, heights
+from .tile import WIDEST, Phase, fill, heights
 from .vec import Lanes, Vec, VecFunctions
 
 __all__ = ["Emitter", "units_a_tile"]
 
-_COLUMNS = 4  # vectors of accumulators of a full tile
-
 
 def units_a_tile(level: Level) -> int:
-    """How many vectors of units a tile of the level takes."""
-    return max(1, _COLUMNS // max(1, len(level.columns)))
+    """How many vectors of units a tile of the level takes; on the way back as many as weights are packed for there."""
+    if any(column.name == "d.h" or column.name.startswith("m.") for column in level.columns):
+        return BLOCK
+    return max(1, WIDEST // max(1, len(level.columns)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..contract import Cell
 from .cores import available
 from .machine import cache_bytes
-from .products import BLOCK
+from .tile import WIDEST
 
 __all__ = ["Split", "choose"]
 
@@ -41,8 +41,8 @@ class Split:
         """Vectors of units that a part takes: whole tiles."""
         if not self.by_units:
             return count
-        tiles = -(-count // BLOCK)
-        return -(-tiles // self.parts) * BLOCK
+        tiles = -(-count // WIDEST)
+        return -(-tiles // self.parts) * WIDEST
 
 
 _LITTLE = Split(1, False, "too little work to share")
@@ -56,7 +56,7 @@ def choose(cell: Cell, T: int, B: int, F: int, H: int, itemsize: int, lanes: int
     threads = available()
     if threads == 1:
         return Split(1, False, "one thread")
-    tiles = math.ceil(math.ceil(H / lanes) / BLOCK)
+    tiles = math.ceil(math.ceil(H / lanes) / WIDEST)
     few = _ROWS * threads > B
     if few and tiles >= 2 and step >= _WORTH_A_STEP:
         return Split(min(threads, tiles), True, f"{B} rows are few for {threads} threads")

@@ -17,8 +17,9 @@ from typing import Any
 from .code import Code, Int
 from .vec import Lanes
 
-__all__ = ["Phase", "fill", "heights"]
+__all__ = ["WIDEST", "Phase", "fill", "heights"]
 
+WIDEST = 4  # vectors of columns of the widest tile
 _IN_FLIGHT = 8  # multiply-adds that are on their way at any time on current processors
 
 
