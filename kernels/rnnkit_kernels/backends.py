@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ __all__ = ["NAMES", "Backend", "ConvolutionKernel", "Kernel", "backend"]
 
 NAMES = ("auto", "numba", "numpy")
 
+_ASKED = "asked for by name"
 _WITHOUT = "pip install 'rnnkit[numba]' compiles the kernels and makes them several times as fast"
 
 
@@ -87,55 +90,60 @@ class Backend:
     reason: str
 
     def kernel(self, cell: Cell) -> Kernel:
-        """Raises ImportError, naming what is missing, where the backend's package cannot be loaded."""
-        if self.name == "numpy":
-            return Kernel(cell)
-        try:
-            from .numba_cpu.kernel import CompiledKernel
-        except ImportError as error:
-            raise self._missing(error) from error
-        return CompiledKernel(cell)
+        """Raises ImportError, naming what is missing, where Numba was asked for and cannot be loaded; where it was only
+        to be had, the textbook runs, and a RuntimeWarning says so once."""
+        part = self._part("kernel")
+        return Kernel(cell) if part is None else part.CompiledKernel(cell)
 
     def convolution(self) -> ConvolutionKernel:
         """Raises ImportError as `kernel` does."""
-        if self.name == "numpy":
-            return ConvolutionKernel()
-        try:
-            from .numba_cpu.convolution import CompiledConvolution
-        except ImportError as error:
-            raise self._missing(error) from error
-        return CompiledConvolution()
+        part = self._part("convolution")
+        return ConvolutionKernel() if part is None else part.CompiledConvolution()
 
     @property
     def elementwise(self) -> Elementwise:
         """What runs over single arrays beside them. Raises ImportError as `kernel` does."""
-        if self.name == "numpy":
-            return Elementwise()
-        try:
-            from .numba_cpu.elementwise import CompiledElementwise
-        except ImportError as error:
-            raise self._missing(error) from error
-        return CompiledElementwise()
+        part = self._part("elementwise")
+        return Elementwise() if part is None else part.CompiledElementwise()
 
     def pooling(self) -> CompiledPooling | None:
         """None where layers pool by themselves. Raises ImportError as `kernel` does."""
+        part = self._part("pooling")
+        return None if part is None else part.CompiledPooling()
+
+    def _part(self, name: str) -> Any:
+        """A module of the compiled backend; None where the textbook is to run."""
         if self.name == "numpy":
             return None
-        try:
-            from .numba_cpu.pooling import CompiledPooling
-        except ImportError as error:
-            raise self._missing(error) from error
-        return CompiledPooling()
-
-    def _missing(self, error: ImportError) -> ImportError:
-        return ImportError(
-            f"backend {self.name!r} needs Numba, which cannot be loaded ({error}): pip install 'rnnkit[numba]', "
-            "or take backend='numpy'"
-        )
+        part = _loaded(name)
+        if not isinstance(part, ImportError):
+            return part
+        if self.reason == _ASKED:
+            raise ImportError(
+                f"backend {self.name!r} needs Numba, which cannot be loaded ({part}): pip install 'rnnkit[numba]', "
+                "or take backend='numpy'"
+            ) from part
+        return None
 
     def random(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
         """Uniform numbers in [0, 1), drawn in double and cast: a seed gives the same numbers in every dtype."""
         return rng.random(shape).astype(dtype, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _loaded(name: str) -> Any:
+    """A module of the compiled backend, or why it cannot be loaded."""
+    try:
+        return import_module(f".numba_cpu.{name}", __package__)
+    except ImportError as error:
+        if name == "kernel":
+            warnings.warn(
+                f"Numba is installed but cannot be loaded ({error}), so everything is computed with NumPy, several "
+                "times as slow: pip install --upgrade 'rnnkit[numba]', or say backend='numpy'",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        return error
 
 
 @lru_cache(maxsize=16)
@@ -147,12 +155,12 @@ def backend(name: str = "auto") -> Backend:
     if name not in NAMES:
         raise unknown("backend", name, NAMES)
     if name == "numpy":
-        return Backend("numpy", "asked for by name")
+        return Backend("numpy", _ASKED)
     installed = find_spec("numba") is not None
     if name == "numba" and not installed:
         raise ImportError(f"backend 'numba' needs Numba, which is not installed: {_WITHOUT}")
     if name == "numba":
-        return Backend("numba", "asked for by name")
+        return Backend("numba", _ASKED)
     if installed:
         return Backend("numba", "Numba is installed")
     return Backend("numpy", f"Numba is not installed: {_WITHOUT}")

@@ -139,7 +139,7 @@ class Tape:
     """What a forward pass leaves for the way back. Read-only: it can be inspected, and gone back over more than once.
 
     states  by name, (T+1, B, H): index 0 is the initial state, t+1 the state after step t
-    kept    by name, (T, B, H), or (T, B, 1) for a number per row
+    kept    by name, (T, B, H), or (T, B, 1) for a number per row; without meaning where a row is masked
     zone, reset  as they were handed in
     origin  which kernel made it: "textbook", "numba"
     began   by name, (T, B, H): what each step began from, where rows begin anew; else it is states[:-1]
