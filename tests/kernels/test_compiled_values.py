@@ -18,6 +18,8 @@ from kernel_cases import label, steady
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
+from rnnkit_kernels.numba_cpu import backward_plan
+from rnnkit_kernels.numba_cpu.split import Split
 
 # Each cell is a program a direction and a dtype, and takes seconds to compile. MGU is GRUBefore's kind, with less.
 COMMON = ("LSTM", "GRU")
@@ -69,6 +71,17 @@ def test_every_field_is_the_textbooks_when_the_way_back_goes_in_chunks(
         got = cc.compiled(case, split=split)
         assert setting.chunk_steps(got.tape) == 1
         cc.assert_the_textbooks(case, got, dtype)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_rows_of_an_odd_number_of_bytes_stay_apart_where_chunks_meet(parts: int) -> None:
+    case = cc.draw(cells.SimpleRNN(), (6, 3, 2, 3), "float32")
+    with setting.small_chunks(), setting.threads(parts):
+        got = cc.compiled(case, split=Split(parts, False, "asked for"))
+        tape, places = got.tape, tuple(got.tape.plan.at.items())
+        row = backward_plan.backward_plan(tape.program, tape.shape, tape.split, False, places).row
+        assert row == 16  # 12 bytes and what fills the last word
+        cc.assert_the_textbooks(case, got, "float32")
 
 
 def test_chunks_of_several_steps_may_leave_a_shorter_one_over() -> None:

@@ -1,11 +1,14 @@
 """Passes over single arrays: what is compiled leaves the textbook's bits."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnkit_kernels.backends import Backend, backend
+from rnnkit_kernels import backends, cells
+from rnnkit_kernels.backends import backend
 from rnnkit_kernels.elementwise import Elementwise
 
 pytest.importorskip("numba", reason="needs the extra numba")
@@ -203,9 +206,24 @@ def test_a_backend_says_what_runs_beside_its_recurrences():
     assert backend("numba").elementwise.origin == "numba"
 
 
-def test_without_numba_the_missing_package_is_named(monkeypatch):
-    import sys
+@pytest.fixture
+def broken(monkeypatch):
+    """Numba is installed, and cannot be loaded."""
+    for part in ("elementwise", "kernel"):
+        monkeypatch.setitem(sys.modules, f"rnnkit_kernels.numba_cpu.{part}", None)
+    backends._loaded.cache_clear()
+    yield
+    backends._loaded.cache_clear()
 
-    monkeypatch.setitem(sys.modules, "rnnkit_kernels.numba_cpu.elementwise", None)
+
+def test_a_numba_that_was_asked_for_and_cannot_be_loaded_is_named(broken):
     with pytest.raises(ImportError, match=r"backend 'numba' needs Numba, .* pip install 'rnnkit\[numba\]'"):
-        _ = Backend("numba", "by name").elementwise
+        _ = backends.backend("numba").elementwise
+
+
+def test_a_numba_that_cannot_be_loaded_is_told_once_and_the_textbook_runs(broken):
+    found = backends.backend("auto")
+    with pytest.warns(RuntimeWarning, match=r"cannot be loaded .* pip install --upgrade 'rnnkit\[numba\]'"):
+        assert found.kernel(cells.LSTM()).origin == "textbook"
+    assert found.kernel(cells.GRU()).origin == "textbook"  # a second warning would be an error
+    assert type(found.elementwise) is Elementwise

@@ -43,7 +43,7 @@ class BackwardPlan:
         T, B, H = shape.T, shape.B, shape.H
         self.zeros = words.of(constant(0.0, len(program.cell.gates) * H, program.lanes.dtype))
         pack_backward(packing, lowered, layout, shape.F)
-        row = gradient.columns * H * size
+        row = -(-gradient.columns * H * size // 8) * 8  # rows are copied word by word
         if row % 512 == 0:
             row += _LINE  # else the rows of a chunk fall on the same few sets of the cache
         rows = B if split.by_units else -(-B // split.parts)

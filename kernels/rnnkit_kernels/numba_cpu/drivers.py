@@ -112,7 +112,7 @@ def run_backward(table, part):  # type: ignore[no-untyped-def]
 
 @compiled
 def _behind(table, place, end, r0, r1):  # type: ignore[no-untyped-def]
-    """Gradient columns of the step after a chunk, for some rows: zeros at the end, else the place that holds them."""
+    """Gradient columns of the step after a chunk, for some rows: zeros at the end, else what stands at place 0."""
     size, ring = word(table, Slot.RING_ROW), word(table, Slot.RING)
     step_bytes = word(table, Slot.RING_STEP)
     for offset in range(r0 * size, r1 * size, 8):

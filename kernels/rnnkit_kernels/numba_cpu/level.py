@@ -139,7 +139,7 @@ class Emitter:
                     if name in at_column:
                         offset = ((r * count + v) * wide + at_column[name]) * self.lanes.bytes
                         return places.accumulated(name, self._buffered(code, buffer + offset))
-                    return places.load(name, self.lowered.uniform)
+                    return places.load(name)
 
                 values = program(F, _Leaves(leaf, tuple(dict.fromkeys((*at_column, *program.leaves)))))
                 opening = code.b.and_(first.compare("==", 1), v.compare("==", 0))

@@ -91,7 +91,7 @@ class Places:
         value = self.code.masked_load(address, self.lanes.vector, self.inside, self.lanes.itemsize)
         return Vec(self.code.b, self.lanes, value)
 
-    def load(self, name: str, uniform: frozenset[str]) -> Vec:
+    def load(self, name: str) -> Vec:
         """The value of a leaf at the vector of units that the program stands at."""
         kind = name.split(".", 1)[0]
         if kind == "p":
