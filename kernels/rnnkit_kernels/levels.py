@@ -24,15 +24,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from .contract import Cell
 from .expressions import Graph, Node, substitute
+from .gradient_columns import Gradient, gradient_columns
+from .lowering import ROW_SUMS, Lowering
 from .program import derive, reachable, trace
 
 __all__ = ["Column", "Gradient", "Level", "Lowered", "Product", "backward_levels", "forward_levels", "is_uniform"]
 
-ROW_SUMS = ("rowsum", "rowmax")
 _CUTS = (*ROW_SUMS, "matmul", "matmul_t")
 _NEAR = 2  # operations that cost less than a store and a load
 _WIDE = 5  # accumulators of a tile beyond which the products with x and with h are two levels
@@ -71,23 +71,6 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Gradient:
-    """The gradient columns of a step, H wide each, in the order they are stored in; and what each stands for.
-
-    columns   how many there are
-    x, u, inner, p   the column of each gate's x.q, of u.q, of inner products, and of each vector ("p.name"), by name
-    x_range, h_range    first and last + 1 of the columns that go back through W, and through U to h
-    """
-
-    columns: int
-    x: dict[str, int]
-    u: dict[str, int]
-    p: dict[str, int]
-    x_range: tuple[int, int]
-    h_range: tuple[int, int]
-
-
-@dataclass(frozen=True)
 class Lowered:
     """levels, and how many row sums and carried values they use; `gradient` for the way back."""
 
@@ -96,55 +79,6 @@ class Lowered:
     carried: int
     uniform: frozenset[str]
     gradient: Gradient | None = None
-
-
-class _Lowering:
-    """Rewrites a program: cuts become row sums and accumulators."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.F = graph
-        self._made: dict[Node, Any] = {}
-
-    def __call__(self, node: Node) -> Node:
-        made = self._made.get(node)
-        if made is None:
-            made = self._made[node] = self._lower(node)
-        return made
-
-    def _lower(self, node: Node) -> Any:
-        F = self.F
-        if node.op in ("leaf", "const"):
-            return node
-        if node.op == "given":
-            return self(node.args[0])
-        if node.op == "part":
-            self(node.args[0])
-            return self._made[node.args[0]][node.attr]
-        args = [self(a) for a in node.args]
-        if node.op == "standardize":
-            middle = self._mean(args)
-            centred = [a - middle for a in args]
-            rstd = F.rsqrt(self._mean([a * a for a in centred]) + node.attr)
-            return (*(a * rstd for a in centred), rstd)
-        if node.op == "mean":
-            return self._mean(args)
-        if node.op == "sum":
-            return self._sum(args[0])
-        if node.op == "softmax":
-            e = F.exp(args[0] - F.make("rowmax", args[0]))
-            return e / self._sum(e)
-        return F.make(node.op, *args, attr=node.attr)
-
-    def _sum(self, a: Node) -> Node:
-        if a.op == "const":
-            return a / self.F.leaf("1/H") if a.attr else a
-        return self.F.make("rowsum", a)
-
-    def _mean(self, args: list[Node]) -> Node:
-        total = args[0]
-        for a in args[1:]:
-            total = total + a
-        return self._sum(total) * (self.F.leaf("1/H") * (1 / len(args)))
 
 
 class _Levels:
@@ -272,7 +206,7 @@ def is_uniform(root: Node, known: frozenset[str]) -> bool:
 def forward_levels(cell: Cell) -> Lowered:
     """The levels of the cell's step."""
     step = trace(cell)
-    lower = _Lowering(step.graph)
+    lower = Lowering(step.graph)
     outputs = {name: lower(node) for name, node in step.forward.outputs.items()}
     operands = {f"v.{q}": lower(node) for q, node in step.operands.items()}
     nodes = reachable([*outputs.values(), *operands.values()])
@@ -325,9 +259,9 @@ def backward_levels(cell: Cell) -> Lowered:
     """The levels of the cell's derived adjoint. Uses what `forward_levels` found to be one number a row."""
     step, adjoint = trace(cell), derive(cell)
     F = step.graph
-    lower = _Lowering(F)
+    lower = Lowering(F)
     flat = {name: lower(node) for name, node in adjoint.outputs.items()}
-    gradient, stored_as = _gradient(cell, flat, tuple(step.operands))
+    gradient, stored_as = gradient_columns(cell, flat, tuple(step.operands))
     nodes = reachable(flat.values())
     columns: dict[Node, Column] = {}
     met = gradient.h_range[0] < gradient.h_range[1]
@@ -346,41 +280,3 @@ def backward_levels(cell: Cell) -> Lowered:
     stored = {node: f"g.{number}" for number, node in enumerate(stored_as) if node.op not in ("const", "leaf")}
     stored[F.leaf("d.h")] = "e.h"  # what d.h came to is written back to memory by the first level
     return _lowered(cell, levels, levels.cut(wanted, stored, F), kept, gradient)
-
-
-def _gradient(cell: Cell, flat: dict[str, Node], inner: tuple[str, ...]) -> tuple[Gradient, list[Node]]:
-    """An order of the distinct gradients in which those that go through W lie together, and those that go through U."""
-    x, u = ({q: flat[f"{kind}.{q}"] for q in cell.gates} for kind in "xu")
-    met = [q for q in cell.gates if q not in inner]
-    through_h = list(dict.fromkeys(u[q] for q in met))
-    through_x = list(dict.fromkeys(x[q] for q in cell.gates))
-    if len(through_h) < len(met) or len(through_x) < len(cell.gates):
-        # two gates with one gradient: each gets a column, so that columns and gates correspond
-        through_h, through_x = [u[q] for q in met], [x[q] for q in cell.gates]
-        shared = through_h == through_x
-        order: list[Node] = through_x if shared else through_x + through_h
-        x_range = (0, len(through_x))
-        h_range = (0, len(through_h)) if shared else (len(through_x), len(order))
-        at_x = dict(zip(cell.gates, range(*x_range), strict=True))
-        at_u = dict(zip(met, range(*h_range), strict=True))
-    else:
-        both = [n for n in through_h if n in through_x]
-        only_x = [n for n in through_x if n not in through_h]
-        order = only_x + both + [n for n in through_h if n not in through_x]
-        x_range = (0, len(through_x))
-        h_range = (len(only_x), len(order))
-        at_x = {q: order.index(x[q]) for q in cell.gates}
-        at_u = {q: order.index(u[q]) for q in met}
-    for q in inner:
-        if u[q] in order:
-            at_u[q] = order.index(u[q])
-        else:
-            at_u[q] = len(order)
-            order.append(u[q])
-    at_p = {}
-    for name, node in flat.items():
-        if name.startswith("p.") and node.op != "const":
-            if node not in order:
-                order.append(node)
-            at_p[name] = order.index(node)
-    return Gradient(len(order), at_x, at_u, at_p, x_range, h_range), order

@@ -6,7 +6,7 @@ registers; addresses are whole numbers until they meet a load or a store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -144,6 +144,15 @@ class Code:
         vector = ir.VectorType(scalar.type, lanes)
         first = self.b.insert_element(vector(ir.Undefined), scalar, _I32(0))
         return self.b.shuffle_vector(first, vector(ir.Undefined), ir.VectorType(_I32, lanes)([0] * lanes))
+
+    def joined(self, value: Any, join: Callable[[Any, Any], Any]) -> Any:
+        """All lanes joined, in all lanes: halves first, always in the same order."""
+        lanes = width = value.type.count
+        while width > 1:
+            width //= 2
+            order = ir.VectorType(_I32, lanes)([k ^ width for k in range(lanes)])
+            value = join(value, self.b.shuffle_vector(value, value, order))
+        return value
 
     def lanes_below(self, count: Any, lanes: int) -> Any:
         """A vector of bits: lane k is set where k < count."""

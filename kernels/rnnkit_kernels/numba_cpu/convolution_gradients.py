@@ -10,14 +10,14 @@ A tile of dW stays in registers over all rows of a call, and is then added to me
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from llvmlite import ir
 
-from .code import Code, Int, function
+from .code import function
 from .convolution_code import lowest, sizes, word
 from .convolution_drivers import Job
 from .convolution_tiles import BLOCK
+from .tile import vectors_at
 from .vec import Lanes
 
 __all__ = ["GRADIENT_NAMES", "Gradients"]
@@ -117,7 +117,7 @@ class Gradients:
                 code.b.store(zero, room)
         at = [a + code.word(offsets + (left - 1).least(k) * 8) for k in range(m)]
         with code.loop(0, rows) as r:
-            vectors = self._line(code, b + r * b_row, n, inside)
+            vectors = vectors_at(code, lanes, b + r * b_row, n, inside)
             for k in range(m):
                 place = at[k] + r * a_row
                 if spread:
@@ -130,7 +130,7 @@ class Gradients:
         for k in range(m):
             with code.when(left.compare(">", k)):
                 place = c + c_row * k
-                for j, (room, old) in enumerate(zip(rooms[k], self._line(code, place, n, inside), strict=True)):
+                for j, (room, old) in enumerate(zip(rooms[k], vectors_at(code, lanes, place, n, inside), strict=True)):
                     total = code.b.fadd(old, code.b.load(room, typ=lanes.vector))
                     if j < n - 1:
                         code.store(total, place + j * lanes.bytes, align=lanes.itemsize)
@@ -138,9 +138,3 @@ class Gradients:
                         code.masked_store(total, place + j * lanes.bytes, inside, lanes.itemsize)
         code.done()
         return code.f
-
-    def _line(self, code: Code, address: Int, n: int, inside: Any) -> list[Any]:
-        """n vectors, of the last one only the lanes inside."""
-        lanes = self.lanes
-        vectors = [code.load(address + j * lanes.bytes, lanes.vector, align=lanes.itemsize) for j in range(n - 1)]
-        return [*vectors, code.masked_load(address + (n - 1) * lanes.bytes, lanes.vector, inside, lanes.itemsize)]

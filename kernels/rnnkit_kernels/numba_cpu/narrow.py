@@ -78,7 +78,9 @@ class Narrow:
         with code.when(whole.compare("<", length)):
             turn(whole, code.lanes_below(length - whole, lanes.count))
         for r, room in enumerate(rooms):
-            code.store(self._total(code, code.b.load(room, typ=lanes.vector)), out + out_row * r, align=lanes.itemsize)
+            total = code.joined(code.b.load(room, typ=lanes.vector), code.b.fadd)
+            number = code.b.extract_element(total, ir.IntType(32)(0))
+            code.store(number, out + out_row * r, align=lanes.itemsize)
         code.done()
         return code.f
 
@@ -87,11 +89,3 @@ class Narrow:
         if inside is None:
             return code.load(address, lanes.vector, align=lanes.itemsize)
         return code.masked_load(address, lanes.vector, inside, lanes.itemsize)
-
-    def _total(self, code: Code, value: Any) -> Any:
-        width = self.lanes.count
-        while width > 1:
-            width //= 2
-            order = ir.VectorType(ir.IntType(32), self.lanes.count)([k ^ width for k in range(self.lanes.count)])
-            value = code.b.fadd(value, code.b.shuffle_vector(value, value, order))
-        return code.b.extract_element(value, ir.IntType(32)(0))

@@ -6,6 +6,7 @@ unit are neither read nor written.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -201,10 +202,5 @@ class Places:
         with code.loop(1, parts) as part:
             more = code.load(self._sum_address(name, part), self.lanes.vector, align=self.lanes.bytes)
             code.b.store(self._joined(collect, code.b.load(total, typ=self.lanes.vector), more), total)
-        value = code.b.load(total, typ=self.lanes.vector)
-        width = self.lanes.count
-        while width > 1:
-            width //= 2
-            order = ir.VectorType(ir.IntType(32), self.lanes.count)([k ^ width for k in range(self.lanes.count)])
-            value = self._joined(collect, value, code.b.shuffle_vector(value, value, order))
+        value = code.joined(code.b.load(total, typ=self.lanes.vector), partial(self._joined, collect))
         return Vec(code.b, self.lanes, value)

@@ -19,7 +19,7 @@ from llvmlite import ir
 
 from .code import Code, Int, function
 from .narrow import Narrow
-from .tile import Phase, fill, heights
+from .tile import Phase, fill, heights, vectors_at
 from .vec import Lanes
 
 __all__ = ["BLOCK", "NAMES", "Products"]
@@ -120,16 +120,16 @@ class Products:
             least = [(n - 1) * lanes.count + 1 for n in _WIDTHS]
             for n in code.choose(_greatest(left, least), range(len(_WIDTHS))):
                 vectors, row = _WIDTHS[n], code.variable(0)
-                with code.until(row, height) as line:
+                with code.until(row, height) as at_row:
                     sizes = self._heights(vectors)
-                    for k in code.choose(_greatest(height - line, sizes), range(len(sizes))):
+                    for k in code.choose(_greatest(height - at_row, sizes), range(len(sizes))):
                         code.call(
                             tiles[sizes[k], vectors],
-                            c + line * c_row + at * lanes.itemsize, c_row,
-                            a + line * lanes.itemsize, a_step, a_row,
+                            c + at_row * c_row + at * lanes.itemsize, c_row,
+                            a + at_row * lanes.itemsize, a_step, a_row,
                             b + at * lanes.itemsize, b_step, b_row, steps, rows, left,
                         )  # fmt: skip
-                        row.set(line + sizes[k])
+                        row.set(at_row + sizes[k])
                 column.set(at + vectors * lanes.count)
         code.done()
         return code.f
@@ -147,7 +147,7 @@ class Products:
         with code.loop(0, steps) as s:
             a_s, b_s = a + s * a_step, b + s * b_step
             with code.loop(0, rows) as r:
-                vectors = self._line(code, b_s + r * b_row, n, inside)
+                vectors = vectors_at(code, lanes, b_s + r * b_row, n, inside)
                 for k in range(m):
                     number = code.load(a_s + r * a_row + k * lanes.itemsize, lanes.scalar, align=lanes.itemsize)
                     spread = code.spread(number, lanes.count)
@@ -155,18 +155,11 @@ class Products:
                         code.b.store(code.fma(spread, vector, code.b.load(room, typ=lanes.vector)), room)
         for k in range(m):
             place = c + c_row * k
-            for j, (room, old) in enumerate(zip(rooms[k], self._line(code, place, n, inside), strict=True)):
+            for j, (room, old) in enumerate(zip(rooms[k], vectors_at(code, lanes, place, n, inside), strict=True)):
                 total = code.b.fadd(old, code.b.load(room, typ=lanes.vector))
                 self._put(code, total, place + j * lanes.bytes, inside if j == n - 1 else None)
         code.done()
         return code.f
-
-    def _line(self, code: Code, address: Int, n: int, inside: Any) -> list[Any]:
-        """n vectors, of the last one only the lanes inside."""
-        lanes = self.lanes
-        vectors = [code.load(address + j * lanes.bytes, lanes.vector, align=lanes.itemsize) for j in range(n - 1)]
-        last = code.masked_load(address + (n - 1) * lanes.bytes, lanes.vector, inside, lanes.itemsize)
-        return [*vectors, last]
 
     def _put(self, code: Code, value: Any, address: Int, inside: Any | None) -> None:
         if inside is None:

@@ -17,7 +17,7 @@ from typing import Any
 from .code import Code, Int
 from .vec import Lanes
 
-__all__ = ["WIDEST", "Phase", "fill", "heights"]
+__all__ = ["WIDEST", "Phase", "fill", "heights", "vectors_at"]
 
 WIDEST = 4  # vectors of columns of the widest tile
 _IN_FLIGHT = 8  # multiply-adds that are on their way at any time on current processors
@@ -38,6 +38,13 @@ class Phase:
     length: Int
     panel: Int
     columns: Sequence[int]
+
+
+def vectors_at(code: Code, lanes: Lanes, address: Int, count: int, inside: Any) -> list[Any]:
+    """So many vectors that lie in a row, of the last one only the lanes inside."""
+    vectors = [code.load(address + k * lanes.bytes, lanes.vector, align=lanes.itemsize) for k in range(count - 1)]
+    last = code.masked_load(address + (count - 1) * lanes.bytes, lanes.vector, inside, lanes.itemsize)
+    return [*vectors, last]
 
 
 def heights(columns: int, registers: int) -> tuple[int, ...]:
