@@ -11,17 +11,18 @@ from typing import NoReturn
 from rnnkit_kernels.sentences import unknown
 
 from . import __version__
-from .commands import bench, doctor, gradcheck, train
+from .commands import bench, course, doctor, gradcheck, train
 
 __all__ = ["main"]
 
-_COMMANDS = {"train": train, "doctor": doctor, "gradcheck": gradcheck, "bench": bench}
+_COMMANDS = {"train": train, "doctor": doctor, "gradcheck": gradcheck, "course": course, "bench": bench}
 
 _EXAMPLES = """\
 examples:
   rnnkit train                      a GRU on a built-in hourly temperature
   rnnkit train --data station.csv   on your own: CSV, GISS or Central England
   rnnkit gradcheck                  is every cell's gradient right?
+  rnnkit course                     the course's systems on real data
   rnnkit doctor                     what is installed, and what would run
   rnnkit bench --quick              speed beside PyTorch's, in a checkout
 
