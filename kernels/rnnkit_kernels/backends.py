@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -110,6 +112,12 @@ class Backend:
         """None where layers pool by themselves. Raises ImportError as `kernel` does."""
         part = self._part("pooling")
         return None if part is None else part.CompiledPooling()
+
+    def compiling(self, tell: Callable[[], None]) -> AbstractContextManager[Any]:
+        """Within the block `tell` is called whenever something begins to be compiled; what was kept by an earlier
+        process, and is only loaded, passes in silence. Raises ImportError as `kernel` does."""
+        part = self._part("compiling")
+        return nullcontext() if part is None else part.told(tell)
 
     def _part(self, name: str) -> Any:
         """A module of the compiled backend; None where the textbook is to run."""

@@ -15,11 +15,14 @@ class Gradient:
     """The gradient columns of a step, H wide each, in the order they are stored in; and what each stands for.
 
     columns   how many there are
+    stored    how many of them a product asks for, so that each step and row has its own; the rest, gradients of vectors
+              and nothing else, are only summed
     x, u, p   the column of each gate's x.q, of its u.q or inner product, and of each vector ("p.name"), by name
     x_range, h_range    first and last + 1 of the columns that go back through W, and through U to h
     """
 
     columns: int
+    stored: int
     x: dict[str, int]
     u: dict[str, int]
     p: dict[str, int]
@@ -56,10 +59,10 @@ def gradient_columns(cell: Cell, flat: dict[str, Node], inner: tuple[str, ...]) 
         else:
             at_u[q] = len(order)
             order.append(u[q])
-    at_p = {}
+    at_p, stored = {}, len(order)
     for name, node in flat.items():
         if name.startswith("p.") and node.op != "const":
             if node not in order:
                 order.append(node)
             at_p[name] = order.index(node)
-    return Gradient(len(order), at_x, at_u, at_p, x_range, h_range), order
+    return Gradient(len(order), stored, at_x, at_u, at_p, x_range, h_range), order

@@ -10,7 +10,8 @@ Values are named by where a kernel finds them:
     i.q        the accumulator of the inner product (m * v) U_q
     s.* n.*    state before and after the step          k.*  kept           p.*  the cell's own vectors
     d.*        dL/d(new state)                          m.q  v's share of dL/d(inner product): d U_q^T
-    v.q        the operand of an inner product          g.N  column N of the gradients of a step
+    v.q        the operand of an inner product          g.N  column N of the gradients of a step; t.N where it is only
+                                                             added to a total over rows and steps
     r.N        row sum N, the same for all units of a row
     w.N        a value that a later level needs and that cannot be had again
     1/H        one over the number of units
@@ -25,16 +26,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .carrying import Carrying
 from .contract import Cell
-from .expressions import Graph, Node, substitute
+from .expressions import Node
 from .gradient_columns import Gradient, gradient_columns
-from .lowering import ROW_SUMS, Lowering
+from .lowering import Lowering
 from .program import derive, reachable, trace
 
 __all__ = ["Column", "Gradient", "Level", "Lowered", "Product", "backward_levels", "forward_levels", "is_uniform"]
 
-_CUTS = (*ROW_SUMS, "matmul", "matmul_t")
-_NEAR = 2  # operations that cost less than a store and a load
 _WIDE = 5  # accumulators of a tile beyond which the products with x and with h are two levels
 
 
@@ -60,7 +60,7 @@ class Column:
 @dataclass(frozen=True)
 class Level:
     """columns, products  the accumulators and what fills them
-    outputs  what is stored, by place: n.* k.* v.q g.N s.* w.N; and row sums, by r.N
+    outputs  what is stored, by place: n.* k.* v.q g.N t.N s.* w.N; and row sums, by r.N
     sums     which of two operations each r.N collects by: "rowsum" or "rowmax"
     """
 
@@ -79,89 +79,6 @@ class Lowered:
     carried: int
     uniform: frozenset[str]
     gradient: Gradient | None = None
-
-
-class _Levels:
-    """Places every node of a program, and finds what has to be carried from one level to the next."""
-
-    def __init__(self, roots: Iterable[Node], columns: dict[Node, Column], late: frozenset[str]) -> None:
-        self.columns = columns
-        nodes = reachable(roots)
-        self.of: dict[Node, int] = {}
-        for node in nodes:
-            below = max((self.of[a] for a in node.args), default=0)
-            cut = node.op in _CUTS
-            self.of[node] = below + cut + (node.op == "leaf" and node.attr in late)
-        self.last = max(self.of.values(), default=0)
-        # an accumulator belongs to the level that first uses it
-        for node, column in columns.items():
-            at = [self.of[n] - (n.op in _CUTS) for n in nodes if node in n.args]
-            if at and all(operand in ("x", "h") for operand, _ in column.parts):
-                self.of[node] = max(self.of[node], min(at))
-        self.sums = [n for n in nodes if n.op in ROW_SUMS]
-        self._again: dict[Node, bool] = {}
-        self.carried: list[Node] = []
-
-    def again(self, node: Node) -> bool:
-        """Whether a later level can make the value from what lies in memory."""
-        if node not in self._again:
-            free = node not in self.columns and node.op not in ("matmul", "matmul_t")
-            self._again[node] = free and (node.op in ROW_SUMS or all(self.again(a) for a in node.args))
-        return self._again[node]
-
-    def cut(self, outputs: list[dict[str, Node]], stored: dict[Node, str], F: Graph) -> list[dict[str, Node]]:
-        """The outputs of each level in values that the level has."""
-        final: list[dict[str, Node]] = [{} for _ in outputs]
-        for k in reversed(range(len(outputs))):
-            for number, node in enumerate(self.sums):
-                if self.of[node] == k + 1:
-                    outputs[k][f"r.{number}"] = node.args[0]
-            given: dict[Node, Node] = {}
-            for root in outputs[k].values():
-                self._reach(root, k, given, stored, outputs, F)
-            final[k] = substitute(outputs[k], given)
-        return final
-
-    def _reach(
-        self,
-        node: Node,
-        level: int,
-        given: dict[Node, Node],
-        stored: dict[Node, str],
-        outputs: list[dict[str, Node]],
-        F: Graph,
-    ) -> None:
-        if node in given or node.op == "const":
-            return
-        if node.op in ROW_SUMS:
-            given[node] = F.leaf(f"r.{self.sums.index(node)}")
-        elif self.of[node] < level and not self.again(node) and not self._cheap(node, stored):
-            given[node] = F.leaf(self._carry(node, stored, outputs))
-        elif node in self.columns:
-            given[node] = F.leaf(self.columns[node].name)
-        else:
-            for a in node.args:
-                self._reach(a, level, given, stored, outputs, F)
-
-    def _cheap(self, node: Node, stored: dict[Node, str]) -> bool:
-        """Whether the value is an operation or two away from one that lies in memory or is carried in its place."""
-        for _ in range(_NEAR):
-            dear = [a for a in node.args if not self.again(a)]
-            if len(dear) != 1 or node in stored or node.op not in ("add", "sub", "mul"):
-                return False
-            node = dear[0]
-            if node in self.columns or node in stored:
-                return True
-        return False
-
-    def _carry(self, node: Node, stored: dict[Node, str], outputs: list[dict[str, Node]]) -> str:
-        if node in stored:
-            return stored[node]
-        name = f"w.{len(self.carried)}"
-        self.carried.append(node)
-        stored[node] = name
-        outputs[self.of[node]][name] = node
-        return name
 
 
 def _products(columns: list[Column], order: tuple[str, ...]) -> tuple[tuple[Column, ...], tuple[Product, ...]]:
@@ -213,7 +130,7 @@ def forward_levels(cell: Cell) -> Lowered:
     columns = _forward_columns(cell, nodes)
     apart = len(columns) > _WIDE and all(len(c.parts) == 1 for c in columns.values())
     late = frozenset(f"u.{q}" for q in cell.gates) if apart else frozenset()
-    levels = _Levels([*outputs.values(), *operands.values()], columns, late)
+    levels = Carrying([*outputs.values(), *operands.values()], columns, late)
     wanted: list[dict[str, Node]] = [{} for _ in range(levels.last + 1)]
     for name, node in (outputs | operands).items():
         wanted[levels.of[node]][name] = node
@@ -243,7 +160,11 @@ def _forward_columns(cell: Cell, nodes: list[Node]) -> dict[Node, Column]:
 
 
 def _lowered(
-    cell: Cell, levels: _Levels, outputs: list[dict[str, Node]], known: frozenset[str], gradient: Gradient | None = None
+    cell: Cell,
+    levels: Carrying,
+    outputs: list[dict[str, Node]],
+    known: frozenset[str],
+    gradient: Gradient | None = None,
 ) -> Lowered:
     made = []
     for k, wanted in enumerate(outputs):
@@ -269,14 +190,15 @@ def backward_levels(cell: Cell) -> Lowered:
     for node in nodes:
         if node.op == "matmul_t":
             columns[node] = Column(f"m.{node.attr}", ((f"g.{gradient.u[node.attr]}", node.attr),))
-    levels = _Levels(flat.values(), columns, frozenset())
+    levels = Carrying(flat.values(), columns, frozenset(), stored_as[gradient.stored :])
     levels.of[F.leaf("d.h")] = 0
     wanted: list[dict[str, Node]] = [{} for _ in range(levels.last + 1)]
     for number, node in enumerate(stored_as):
-        wanted[levels.of[node]][f"g.{number}"] = node
+        wanted[levels.of[node]][f"{'g' if number < gradient.stored else 't'}.{number}"] = node
     for name in cell.state:
         wanted[-1][f"s.{name}"] = flat[f"s.{name}"]
     kept = forward_levels(cell).uniform
-    stored = {node: f"g.{number}" for number, node in enumerate(stored_as) if node.op not in ("const", "leaf")}
+    apart = enumerate(stored_as[: gradient.stored])
+    stored = {node: f"g.{number}" for number, node in apart if node.op not in ("const", "leaf")}
     stored[F.leaf("d.h")] = "e.h"  # what d.h came to is written back to memory by the first level
     return _lowered(cell, levels, levels.cut(wanted, stored, F), kept, gradient)

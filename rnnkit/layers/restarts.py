@@ -21,10 +21,10 @@ def learned_names(states: Iterable[str]) -> dict[str, str]:
 
 def initial(params: dict[str, Array], sizes: dict[str, int], rows: int) -> State:
     """The state that every row begins from, (rows, size) by name: what was learned where there is such a weight."""
-    state = {name: np.zeros_like(params["U"], shape=(rows, size)) for name, size in sizes.items()}
+    state = {}
     for name, weight in learned_names(sizes).items():
-        if weight in params:
-            state[name] += params[weight]
+        state[name] = start = np.empty_like(params["U"], shape=(rows, sizes[name]))
+        start[...] = params.get(weight, 0)
     return state
 
 

@@ -139,15 +139,6 @@ def test_rows_that_are_held_keep_their_state_bit_for_bit_and_owe_nothing(name: s
         assert not gradient[held].any()
 
 
-@pytest.mark.parametrize("name", ["LSTM", "GRU", "LayerNormLSTM"])
-def test_what_stands_in_padding_does_not_matter_though_it_be_nan(name: str) -> None:
-    case = cc.draw(getattr(cells, name)(), (6, 7, 3, 18))
-    x = np.where(case.mask[:, :, None], case.x, np.nan)
-    padded = replace(case, x=x)
-    cc.assert_bits(cc.compiled(padded).all, cc.compiled(case).all)
-    assert np.isnan(x).any()
-
-
 def test_recycled_memory_that_is_full_of_nan_does_no_harm() -> None:
     """Blocks above 64 KiB come back to the next call of their size as the last one left them."""
     from rnnkit_kernels.numba_cpu import memory

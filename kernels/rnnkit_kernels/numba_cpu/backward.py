@@ -83,7 +83,7 @@ class _Run:
             self._made[: plan.zeroed] = 0
             for name in tape.cell.state:
                 self.view(f"d.{name}")[-1] = dstate.get(name, 0)
-            x, mask, drop = tape.x, tape.mask, tape.drop
+            x, mask, drop = tape.factor, tape.mask, tape.drop
             words = plan.words.made((
                 begin, address(x), *x.strides[:2], 0 if mask is None else address(mask),
                 0 if drop is None else address(drop), address(tape.h), address(tape.met), address(tape.rest),
@@ -106,7 +106,8 @@ class _Run:
     def weights(self) -> dict[str, Array]:
         tape, gradient = self.tape, self.plan.gradient
         H, gates, copies = tape.shape.H, tape.cell.gates, self.plan.copies
-        sums = _added(self._array("sums", copies, gradient.columns, H))
+        stored = _added(self._array("sums", copies, gradient.stored, H))
+        sums = np.concatenate([stored, _added(self._totals())[0]])
         found = {
             "W": _added(self._array("W", copies, tape.shape.F, len(gates) * H)),
             "U": _added(self._array("U", copies, H, len(gates) * H)),
@@ -133,22 +134,28 @@ class _Run:
         owed = {name: self.view(f"d.{name}")[0] for name in self.tape.cell.state}
         if self.plan.gradient.h_range[0] < self.plan.gradient.h_range[1]:
             first = self._array("first", self.tape.shape.B, self.tape.shape.H)
-            owed["h"] += first if self.tape.drop is None else first * self.tape.drop
+            first = first if self.tape.drop is None else first * self.tape.drop
+            owed["h"] += first if self.tape.mask is None else np.where(self.tape.mask[0][:, None], first, 0)
         return owed
 
     def _columns(self) -> Array:
-        """All gradient columns of all steps, (T, B, columns, H)."""
+        """The stored gradient columns of all steps, (T, B, columns, H)."""
         shape, plan = self.tape.shape, self.plan
         strides = shape.B * plan.row, plan.row, shape.H * self.dx.itemsize, self.dx.itemsize
-        size = shape.T, shape.B, plan.gradient.columns, shape.H
+        size = shape.T, shape.B, plan.gradient.stored, shape.H
         return np.ndarray(size, self.dx.dtype, self._work, self._ring_at, strides)
+
+    def _totals(self) -> Array:
+        """Of the columns that are not stored: (copies, T, columns, H), or over all steps (copies, 1, columns, H)."""
+        return self._array("totals", self.plan.copies, *self.plan.totals)[..., : self.tape.shape.H]
 
     def pre(self, at: dict[str, int]) -> Array:
         columns, shape = self._columns(), self.tape.shape
         return np.stack([columns[:, :, at[q]] for q in self.tape.cell.gates], axis=2).reshape(shape.T, shape.B, -1)
 
     def vectors(self) -> dict[str, Array]:
-        cell, weights, sums = self.tape.cell, self.tape.weights, self._columns().sum(axis=1)
+        cell, weights = self.tape.cell, self.tape.weights
+        sums = np.concatenate([self._columns().sum(axis=1), _added(self._totals())], axis=1)
         own = [name for name in (*cell.gate_vectors, *cell.unit_vectors) if name in weights]
         zero = np.zeros_like(sums[:, 0])
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from ..levels import Gradient
@@ -27,9 +28,11 @@ _LEAST = 192  # rows of a chunk at least: each adds to all of dW and dU, which d
 
 class BackwardPlan:
     """work  bytes of scratch memory
-    made  bytes of the memory for what comes out beside dx; `at`: how far into it each begins: W, U, sums, one after the
-          other for each thread that makes its own; d.* for each state; first: what the first h is owed through U
-    ring  how far into scratch the gradient columns begin; row: bytes between two rows of them
+    made  bytes of the memory for what comes out beside dx; `at`: how far into it each begins: W, U, sums of stored
+          gradient columns, totals of the others, one after the other for each thread that makes its own; d.* for each
+          state; first: what the first h is owed through U
+    ring  how far into scratch the stored gradient columns begin; row: bytes between two rows of them
+    totals  (steps told apart, columns, units and what fills the last vector)
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class BackwardPlan:
         T, B, H = shape.T, shape.B, shape.H
         self.zeros = words.of(constant(0.0, len(program.cell.gates) * H, program.lanes.dtype))
         pack_backward(packing, lowered, layout, shape.F)
-        row = -(-gradient.columns * H * size // 8) * 8  # rows are copied word by word
+        row = -(-gradient.stored * H * size // 8) * 8  # rows are copied word by word
         if row % 512 == 0:
             row += _LINE  # else the rows of a chunk fall on the same few sets of the cache
         rows = B if split.by_units else -(-B // split.parts)
@@ -52,7 +55,9 @@ class BackwardPlan:
         self.copies = 1 if split.by_units else split.parts
         made = Room()
         gates = len(program.cell.gates)
-        self.sizes = {"W": shape.F * gates * H, "U": H * gates * H, "sums": gradient.columns * H}
+        self.sizes = {"W": shape.F * gates * H, "U": H * gates * H, "sums": gradient.stored * H}
+        self.totals = T if trace else 1, gradient.columns - gradient.stored, packing.vectors * program.lanes.count
+        self.sizes["totals"] = math.prod(self.totals)
         self.at = {name: made.take(self.copies * count * size) for name, count in self.sizes.items()}
         self.zeroed = made.size
         self.first = self.at["first"] = made.take(B * H * size)
@@ -70,6 +75,9 @@ class BackwardPlan:
             (Slot.RING, self.ring, "work"),
             (Slot.RING_STEP, B * row, ""),
             (Slot.RING_ROW, row, ""),
+            (Slot.TOTALS, self.at["totals"], "made"),
+            (Slot.TOTALS_PART, 0 if split.by_units else self.sizes["totals"] * size, ""),
+            (Slot.TOTALS_STEP, self.sizes["totals"] * size // T if trace else 0, ""),
             (Slot.CHUNK, chunk, ""),
         ):
             words.set(slot, number, base)
@@ -105,7 +113,7 @@ class BackwardPlan:
             name: str, gate: int, source: tuple[int | tuple[int, str], ...], column: int, wide: int, height: int
         ) -> None:
             to = (self.at[name] + gate * line, "made")
-            row = line * (gradient.columns if name == "sums" else len(gates))
+            row = line * (gradient.stored if name == "sums" else len(gates))
             job(
                 0, functions["gradient"], to, row, self.sizes[name] * size, *source, column * line, height,
                 wide * shape.H, BLOCK * program.lanes.count,
@@ -140,8 +148,8 @@ class BackwardPlan:
 
 
 def _summed(gradient: Gradient, weights: tuple[str, ...], operands: tuple[str, ...]) -> list[int]:
-    """The columns whose sums over steps and rows are gradients of vectors, in order."""
-    own = [at for name, at in gradient.p.items() if name.split(".")[1] in weights]
+    """The stored columns whose sums over steps and rows are gradients of vectors, in order."""
+    own = [at for name, at in gradient.p.items() if at < gradient.stored and name.split(".")[1] in weights]
     on_x = "b" in weights and not any(name.startswith("p.b.") for name in gradient.p)
     inputs = list(gradient.x.values()) if on_x else []
     recurrent = [at for q, at in gradient.u.items() if q not in operands] if "b_h" in weights else []

@@ -1,7 +1,6 @@
 """A little language for writing LLVM IR: whole numbers with operators, loops, choices, loads and stores.
 
-What is written with it reads like the C it stands for. Variables live on the stack and are left to LLVM to promote to
-registers; addresses are whole numbers until they meet a load or a store.
+It reads like the C it stands for. Variables live on the stack, for LLVM to promote; addresses are whole numbers.
 """
 
 from __future__ import annotations
@@ -120,6 +119,11 @@ class Code:
         if fixed:
             value.set_metadata("invariant.load", self.module.add_metadata([]))
         return value
+
+    def fetch(self, address: Any) -> None:
+        """Asks for a line of memory, which need not be anybody's: to read, into the nearest cache, data."""
+        f = self._declared("llvm.prefetch.p0", [_POINTER, _I32, _I32, _I32], ir.VoidType())
+        self.b.call(f, [self.pointer(address), _I32(0), _I32(3), _I32(1)])
 
     def word(self, address: Any) -> Int:
         """A whole number that stays what it is while the function runs."""

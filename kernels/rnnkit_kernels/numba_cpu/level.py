@@ -90,7 +90,7 @@ class Emitter:
     def _tile(self, number: int, level: Level, n: int, rows: int) -> ir.Function:
         code = function(self.module, f"{self.prefix}_level{number}_{rows}x{n}", 6)
         table, t, place, row, w, buffer = code.args
-        places = Places(code, self.lanes, self.layout, self.collected, table, t, place)
+        places = self._places(code, table, t, place)
         wide, upt, lanes = len(level.columns), units_a_tile(level), self.lanes
         if self.lowered.gradient is None:
             bias = places.slot(f"bias.{number}") + w * (wide * lanes.bytes)
@@ -104,7 +104,7 @@ class Emitter:
 
         phases = []
         for j, product in enumerate(level.products):
-            operand, stride, length = places.operand(product.operand, row, self.lowered.gradient)
+            operand, stride, length = places.operand(product.operand, row)
             breadth = product.last - product.first
             panel = places.slot(f"panel.{number}.{j}") + (w // upt) * length * (upt * breadth * lanes.bytes)
             columns = [v * wide + c for v in range(n) for c in range(product.first, product.last)]
@@ -119,7 +119,7 @@ class Emitter:
         code = function(self.module, f"{self.prefix}_level{number}_program", 10)
         table, t, place, part, row0, rows, w0, count, first, buffer = code.args
         F = VecFunctions(code.b, self.lanes)
-        places = Places(code, self.lanes, self.layout, self.collected, table, t, place)
+        places = self._places(code, table, t, place)
         uniform, program = _parted(level, self.lowered.uniform)
         wide = len(level.columns)
         at_column = {c.name: k for k, c in enumerate(level.columns)}
@@ -147,6 +147,9 @@ class Emitter:
                     places.store(name, F.value(value), level.sums.get(name), part, opening)
         code.done()
         return code.f
+
+    def _places(self, code: Code, table: Int, t: Int, place: Int) -> Places:
+        return Places(code, self.lanes, self.layout, self.collected, self.lowered.gradient, table, t, place)
 
     def _buffered(self, code: Code, address: Int) -> Vec:
         return Vec(code.b, self.lanes, code.load(address, self.lanes.vector, align=self.lanes.bytes))

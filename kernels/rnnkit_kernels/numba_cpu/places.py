@@ -18,21 +18,25 @@ from .vec import Lanes, Vec
 
 __all__ = ["Places"]
 
+_AHEAD = 8  # rows
+
 
 class Places:
     """The arrays of one step, while a function of a level is written."""
 
     def __init__(
-        self, code: Code, lanes: Lanes, layout: Layout, collected: dict[str, str], table: Int, t: Int, place: Int
-    ) -> None:
-        self.code, self.lanes, self.layout, self.collected = code, lanes, layout, collected
+        self, code: Code, lanes: Lanes, layout: Layout, collected: dict[str, str], gradient: Gradient | None,
+        table: Int, t: Int, place: Int,
+    ) -> None:  # fmt: skip
+        self.code, self.lanes, self.layout = code, lanes, layout
+        self.collected, self.gradient = collected, gradient
         self.table, self.t, self.place = table, t, place
 
     def slot(self, which: Slot | str) -> Int:
         number = int(which) if isinstance(which, Slot) else self.layout.of[which]
         return self.code.word(self.table + 8 * number)
 
-    def operand(self, name: str, row: Int, gradient: Gradient | None) -> tuple[Int, Int, Int]:
+    def operand(self, name: str, row: Int) -> tuple[Int, Int, Int]:
         """Address of a row of a product's operand, bytes to the next, and how many k there are."""
         line = self.slot(Slot.LINE)
         if name == "x":
@@ -42,19 +46,26 @@ class Places:
             return self.slot(Slot.MET) + self.t * self.slot(Slot.H_STEP) + row * line, line, self.slot(Slot.UNITS)
         if name.startswith("v."):
             return self.slot(name) + self.t * self.slot(Slot.OPERAND_STEP) + row * line, line, self.slot(Slot.UNITS)
-        assert gradient is not None
-        first, last = gradient.h_range if name == "d" else (int(name[2:]), int(name[2:]) + 1)
+        assert self.gradient is not None
+        first, last = self.gradient.h_range if name == "d" else (int(name[2:]), int(name[2:]) + 1)
         stride, place = self.slot(Slot.RING_ROW), self.place + 1 if name == "d" else self.place
         address = self.slot(Slot.RING) + place * self.slot(Slot.RING_STEP) + row * stride + line * first
         return address, stride, self.slot(Slot.UNITS) * (last - first)
 
     def at_row(self, row: Int) -> None:
-        code = self.code
         self.row = row
         self._line = row * self.slot(Slot.LINE)
-        mask = self.slot(Slot.MASK) + self.t * self.slot(Slot.MASK_STEP) + row * self.slot(Slot.MASK_ROW)
-        byte = code.load(mask, ir.IntType(8))
-        self.live = code.b.icmp_unsigned("!=", byte, ir.IntType(8)(0))
+        self.live = self._lives(self.t)
+
+    def _lives(self, t: Int) -> Any:
+        mask = self.slot(Slot.MASK) + t * self.slot(Slot.MASK_STEP) + self.row * self.slot(Slot.MASK_ROW)
+        byte = self.code.load(mask, ir.IntType(8), fixed=True)
+        return self.code.b.icmp_unsigned("!=", byte, ir.IntType(8)(0))
+
+    def _goes_on(self) -> Any:
+        """Whether the step after exists and happened: else h is owed nothing through U, and 0 * NaN would be NaN."""
+        later, steps = self.t + 1, self.slot(Slot.STEPS)
+        return self.code.b.and_(later.compare("<", steps), self._lives(later.least(steps - 1)))
 
     def at_vector(self, vector: Int) -> None:
         self.unit = vector * self.lanes.bytes
@@ -104,7 +115,15 @@ class Places:
             return self._read(self._address(name, later=1))
         if name == "e.h":
             return self._read(self._address("d.h", later=1))
-        return self._read(self._address(name))
+        address = self._address(name)
+        return self._far(address, self.slot(Slot.LINE)) if kind in "ksn" else self._read(address)
+
+    def _far(self, address: Int, row: Int) -> Vec:
+        """`_read` of an array whose rows are so many bytes apart. On the way back the tape is far from the core, in
+        more arrays than it sees coming by itself: rows to come are asked for, beyond the last one to no end."""
+        if self.gradient is not None:
+            self.code.fetch(address + row * _AHEAD)
+        return self._read(address)
 
     def number(self, name: str) -> Vec:
         """A leaf that is one number a row, in all lanes."""
@@ -137,9 +156,12 @@ class Places:
         if name != "d.h":
             assert value is not None
             return value
-        emitted = self.slot(Slot.DH) + self.t * self.slot(Slot.DH_STEP) + self.row * self.slot(Slot.DH_ROW) + self.unit
-        total = self._read(emitted) + self._read(self._address("d.h", later=1))
-        total = total if value is None else total + value
+        stride = self.slot(Slot.DH_ROW)
+        emitted = self.slot(Slot.DH) + self.t * self.slot(Slot.DH_STEP) + self.row * stride + self.unit
+        total = self._far(emitted, stride) + self._read(self._address("d.h", later=1))
+        if value is not None:
+            zero = self.lanes.vector([0.0] * self.lanes.count)
+            total = total + Vec(self.code.b, self.lanes, self.code.b.select(self._goes_on(), value.value, zero))
         self.code.masked_store(total.value, self._address("d.h", later=1), self.inside, self.lanes.itemsize)
         return total
 
@@ -157,9 +179,11 @@ class Places:
         elif kind == "s":
             self._write_back(value, rest)
         elif kind == "v":
-            self._write(self.dropped(value), name)
+            self._write(self.dropped(self._held(value, None)), name)
         elif kind == "g":
             self._write(self._held(value, None), name)
+        elif kind == "t":
+            self._add(self._held(value, None), int(rest), part)
         else:
             self._write(value, name)
 
@@ -170,6 +194,15 @@ class Places:
 
     def _write(self, value: Vec, name: str) -> None:
         self.code.masked_store(value.value, self._address(name), self.inside, self.lanes.itemsize)
+
+    def _add(self, value: Vec, column: int, part: Int) -> None:
+        """On top of a total; whole vectors, because what a store left out in part cannot be loaded again soon."""
+        assert self.gradient is not None
+        at = self.slot(Slot.VECTORS) * (column - self.gradient.stored) + self.vector
+        total = self.slot(Slot.TOTALS) + part * self.slot(Slot.TOTALS_PART) + self.t * self.slot(Slot.TOTALS_STEP)
+        address = total + at * self.lanes.bytes
+        old = self.code.load(address, self.lanes.vector, align=self.lanes.itemsize)
+        self.code.store(self.code.b.fadd(old, value.value), address, align=self.lanes.itemsize)
 
     def _held(self, value: Vec, old: Vec | None) -> Vec:
         other = self.lanes.vector([0.0] * self.lanes.count) if old is None else old.value

@@ -15,6 +15,7 @@ from ..contract import Cell, Tape
 from ..types import Array
 from . import memory, threads
 from .drivers import driver
+from .padding import finite_padding
 from .plan import ForwardPlan, Shape, forward_plan
 from .programs import Compiled, compiled_cell, width
 from .split import Split, choose
@@ -31,6 +32,7 @@ class CompiledTape(Tape):
 
     program, shape, split  what ran, on what, and how it was divided
     h, met    (T+1, B, H): h, and m * h, which is h where nothing is dropped
+    given     x as it came, with whatever stands in its padding
     """
 
     origin: ClassVar[str] = "numba"
@@ -41,7 +43,7 @@ class CompiledTape(Tape):
     ) -> None:  # fmt: skip
         own = self.__dict__
         own["cell"], own["program"], own["shape"], own["split"] = program.cell, program, shape, split
-        own["weights"], own["x"], own["mask"], own["drop"] = given
+        own["weights"], own["given"], own["mask"], own["drop"] = given
         own["h"], own["met"], own["rest"] = arrays
         own["plan"], own["zone"], own["reset"], own["began"], own["made"] = plan, {}, None, {}, {}
 
@@ -49,6 +51,7 @@ class CompiledTape(Tape):
     shape: Shape
     split: Split
     plan: ForwardPlan
+    given: Array
     h: Array
     met: Array
     rest: Array
@@ -58,6 +61,18 @@ class CompiledTape(Tape):
         return np.ndarray(shape, self.h.dtype, self.rest, at)
 
     @cached_property
+    def x(self) -> Array:
+        """As the textbook has it, with zeros in padding."""
+        return self.given if self.mask is None else _without_padding(self.given, self.mask)
+
+    @cached_property
+    def factor(self) -> Array:
+        """x as the gradient of W takes it: zeros are needed only where 0 x would not be 0."""
+        if self.mask is None or finite_padding(self.given, self.mask):
+            return self.given
+        return self.x
+
+    @cached_property
     def states(self) -> dict[str, Array]:
         T, B, H = self.shape.T, self.shape.B, self.shape.H
         return {name: self.h if name == "h" else self._view(f"s.{name}", T + 1, B, H) for name in self.cell.state}
@@ -65,7 +80,11 @@ class CompiledTape(Tape):
     @cached_property
     def kept(self) -> dict[str, Array]:
         single, (T, B, H) = self.program.single, (self.shape.T, self.shape.B, self.shape.H)
-        return {name: self._view(f"k.{name}", T, B, 1 if f"k.{name}" in single else H) for name in self.program.kept}
+        kept = {name: self._view(f"k.{name}", T, B, 1 if f"k.{name}" in single else H) for name in self.program.kept}
+        if self.mask is not None:
+            for value in kept.values():
+                value[~self.mask] = 0  # a step that did not happen, maybe of NaN: the way back does not read it
+        return kept
 
 
 def forward(
@@ -91,9 +110,8 @@ def forward(
     program = program or compiled_cell(cell, name, width(name, H))
     size = program.lanes.itemsize
     if mask is not None:
-        x = _without_padding(x, mask)
         mask = np.ascontiguousarray(mask)
-    elif F > 1 and x.strides[2] != size:
+    if F > 1 and x.strides[2] != size:
         x = np.ascontiguousarray(x)
     h = memory.empty((T + 1, B, H), dtype)
     h[0] = state0["h"]
@@ -139,7 +157,6 @@ def scratch(size: int) -> tuple[Array, int]:
 
 
 def _without_padding(x: Array, mask: Array) -> Array:
-    """What stands in padding, NaN too, never enters."""
     x = x.copy(order="C")
     x[~mask] = 0
     return x

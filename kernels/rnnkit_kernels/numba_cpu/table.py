@@ -57,6 +57,9 @@ class Slot(IntEnum):
     RING = auto()  # gradient columns of the steps of a chunk: (step, row, column, unit)
     RING_STEP = auto()
     RING_ROW = auto()
+    TOTALS = auto()  # of gradient columns that are only summed: (part, step, column, vector)
+    TOTALS_PART = auto()  # bytes between two parts', where each sums its own rows, else 0
+    TOTALS_STEP = auto()  # 0 where all steps are added up
     CHUNK = auto()  # steps of a chunk
     JOBS = auto()  # how far behind the table the products begin that are done after each chunk
     JOB_COUNT = auto()

@@ -16,7 +16,8 @@ from ..types import Array
 
 __all__ = ["Room", "Words", "address"]
 
-_ALIGNED = 64
+_LINE, _PAGE = 64, 4096
+_STAGGER = 27  # lines, of 64 a page: all come in turn
 _addressof, _first_byte = ctypes.addressof, ctypes.c_byte.from_buffer
 
 
@@ -29,14 +30,20 @@ def address(a: Array) -> int:
 
 
 class Room:
-    """Places in a block of memory that is not there yet, each at a multiple of 64 bytes; `size` bytes in all."""
+    """Places in a block of memory that is not there yet, each at a multiple of 64 bytes; `size` bytes in all.
+
+    After an array of a page or more the next begins at another line of a page: arrays that are walked through together
+    would else meet in the same few sets of the cache.
+    """
 
     def __init__(self) -> None:
         self.size = 0
 
     def take(self, bytes_: int) -> int:
-        at = self.size
-        self.size += -(-bytes_ // _ALIGNED) * _ALIGNED
+        at, lines = self.size, -(-bytes_ // _LINE)
+        if bytes_ >= _PAGE:
+            lines += (_STAGGER - lines) % (_PAGE // _LINE)
+        self.size += lines * _LINE
         return at
 
 
