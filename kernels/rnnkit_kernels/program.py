@@ -150,7 +150,9 @@ def _call_and_watch(step: Any, given: tuple[Any, ...]) -> tuple[Any, dict[Node, 
     try:
         result = step(*given)
     finally:
-        sys.setprofile(before)
+        sys.setprofile(before if callable(before) else None)
+        if before is not None and not callable(before):
+            before.enable()  # cProfile's own, which until Python 3.11 cannot be set back in the way it was got
     return result, variables
 
 

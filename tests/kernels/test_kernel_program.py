@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
 import inspect
+import pstats
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -678,3 +680,18 @@ def test_a_wrong_derivative_of_a_user_s_activation_is_caught(cell: Cell) -> None
 
 def test_an_adjoint_by_hand_may_leave_the_vectors_out_where_there_are_none() -> None:
     assert Adjoint(x=(1,), u=(2,), s=(3,)).p == {}
+
+
+def test_a_cell_is_traced_under_a_profiler_which_goes_on_afterwards() -> None:
+    def afterwards() -> int:
+        return 1
+
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        trace(type("Fresh", (cells.LSTM,), {})())  # of a type that nobody has traced before
+        afterwards()
+    finally:
+        profile.disable()
+    told: Any = pstats.Stats(profile)
+    assert any(name == "afterwards" for _, _, name in told.stats)
