@@ -33,9 +33,10 @@ class Recipe:
     columns  what is scored, with its unit, in 17 characters at most; one number a column and row
     file     the data file it needs in the folder --data; None where it makes its own
     better   "lower" or "higher"
+    more     (parser) -> None adds options of its own, which are found in `options`
     """
 
-    def __init__(self, doc, columns, file=None, better="lower"):
+    def __init__(self, doc, columns, file=None, better="lower", more=None):
         self.title = doc.strip().splitlines()[0]
         self.name, self.columns, self.better = Path(sys.argv[0]).stem, tuple(columns), better
         parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,7 +48,9 @@ class Recipe:
         parser.add_argument("--seeds", type=int, default=3, help="trainings a model; their median is the score (3)")
         parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see that it runs")
         parser.add_argument("--peer", action="store_true", help="time an epoch of the same listing in Keras, too")
-        options = parser.parse_args()
+        if more:
+            more(parser)
+        self.options = options = parser.parse_args()
         self.quick, self.out, self._peer = options.quick, options.out, options.peer and not options.quick
         self.seeds = range(1 if self.quick else options.seeds)
         self.file = None
@@ -67,7 +70,7 @@ class Recipe:
 
         x, y    what `fit` takes: arrays, or batches that can be gone through again
         epochs  as recorded; score: (model, history) -> one number a column
-        peer    whether Keras has these layers, and --peer may time them
+        peer    whether Keras has these layers, and --peer may time them; or the (x, y) on which it does the same work
         """
         runs = []
         for seed in self.seeds:
@@ -83,9 +86,13 @@ class Recipe:
         row["range"] = [[f(run[0][k] for run in runs) for f in (min, max)] for k in range(len(self.columns))]
         row["seconds"] = statistics.median(run[1] for run in runs)
         if self._peer and peer:
-            row["peer"] = keras_seconds(network, x, y, fit)
+            row["peer"] = keras_seconds(network, *((x, y) if peer is True else peer), fit)
         self._row(row)
         return median[2], median[3]
+
+    def scored(self, name, values, recorded=None, **more):
+        """A row of a model trained outside `train`. more: `epochs`, `seconds` of one, `range` (low, high) a column."""
+        self._row({"name": name, "kind": "model", "values": list(values), "recorded": recorded, **more})
 
     def finish(self, figure=None):
         """Saves the picture and the scores in the folder --out: NAME.png and NAME.json."""
@@ -99,7 +106,8 @@ class Recipe:
 
     def _head(self):
         print(self.title)
-        print("  " + " " * NAME + "".join(f"{column:>{NUMBER + RECORDED}}" for column in self.columns))
+        heads = [f"{column:>{NUMBER + RECORDED}}" for column in self.columns]
+        print(f"  {'':<{NAME}}{''.join(heads)}  s an epoch")
 
     def _row(self, row):
         self.rows.append(row)
@@ -107,7 +115,7 @@ class Recipe:
         for value, known in zip(row["values"], row["recorded"] or [None] * len(self.columns), strict=True):
             cells += f"{'' if value is None else f'{value:.4g}':>{NUMBER}}"
             cells += f"{'' if known is None else f'({known:.4g})':>{RECORDED}}"
-        took = f"{row['seconds']:8.2f} s an epoch" if "seconds" in row else ""
+        took = f"{row['seconds']:10.2f}" if "seconds" in row else ""
         took += f", Keras {row['peer']['seconds']:.2f}" if row.get("peer") else ""
         print(f"  {row['name']:<{NAME}}{cells}{took}", flush=True)
 

@@ -16,7 +16,8 @@ from .layers import Input
 from .model import Sequential
 
 if TYPE_CHECKING:
-    from . import bptt, callbacks, data, text
+    from . import bptt, callbacks, data, forecast, text
+    from .encoder_decoder import EncoderDecoder
     from .saving import load
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "Adjoint",
     "Cell",
     "Context",
+    "EncoderDecoder",
     "History",
     "Input",
     "Sequential",
@@ -33,6 +35,7 @@ __all__ = [
     "cells",
     "constraints",
     "data",
+    "forecast",
     "gradcheck",
     "initializers",
     "layers",
@@ -47,12 +50,14 @@ __all__ = [
 ]
 
 # Read when they are asked for: `import rnnkit` is to be quick.
-_LATER = ("bptt", "callbacks", "data", "text")
+_LATER = ("bptt", "callbacks", "data", "forecast", "text")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return import_module(f".{name}", __name__)
+    if name == "EncoderDecoder":
+        return import_module(".encoder_decoder", __name__).EncoderDecoder
     if name == "load":
         return import_module(".saving", __name__).load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

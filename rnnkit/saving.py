@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.types import Array
+
 from . import layers
 from .files import write_atomically
+from .layers.base import Shape
 from .model import Sequential
 from .spelling import read, spell
 
-__all__ = ["load", "save"]
+__all__ = ["compare", "compile_as", "compiled_config", "input_shape", "load", "planned", "save", "write"]
 
-_FORMAT = "rnnkit model 1"
+_FORMAT, _PAIR = "rnnkit model 1", "rnnkit encoder-decoder 1"
 
 
 def save(model: Sequential, path: str | PathLike[str]) -> None:
     """See `Sequential.save`. Raises ValueError for an unbuilt model or for an object that a file cannot name."""
-    from safetensors.numpy import save as to_bytes
-
     if not model.built:
         raise ValueError("an unbuilt model has no weights to save: build it, or use it on data first")
     config = {
@@ -33,21 +34,34 @@ def save(model: Sequential, path: str | PathLike[str]) -> None:
         "shape": model.shapes[0],
         "steps_fixed": model.input_shape == model.shapes[0],
         "layers": [spell(layer) for layer in model.layers],
-        "compiled": None
-        if model.loss is None
-        else {
-            "optimizer": spell(model.optimizer),
-            "loss": spell(model.loss),
-            "metrics": [spell(m) for m in model.metrics],
-            "weighted_metrics": [spell(m) for m in model.weighted_metrics],
-        },
+        "compiled": compiled_config(model),
     }
-    tensors = {f"{k}.{name}": np.ascontiguousarray(w) for k, p in enumerate(model.params) for name, w in p.items()}
-    write_atomically(Path(path), to_bytes(tensors, {"rnnkit": json.dumps(config)}))
+    write(Path(path), model.params, json.dumps(config))
 
 
-def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Sequential:
-    """The model that `Sequential.save` wrote: layers, weights, dtype, seed, and how it was compiled.
+def compiled_config(model: Any) -> dict[str, Any] | None:
+    """How a model was compiled, as plain data; None where it was not."""
+    if model.loss is None:
+        return None
+    return {
+        "optimizer": spell(model.optimizer),
+        "loss": spell(model.loss),
+        "metrics": [spell(m) for m in model.metrics],
+        "weighted_metrics": [spell(m) for m in model.weighted_metrics],
+    }
+
+
+def write(path: Path, params: Sequence[dict[str, Array]], config: str) -> None:
+    """Weights, named "place.weight", and a configuration as one safetensors file."""
+    from safetensors.numpy import save as to_bytes
+
+    tensors = {f"{k}.{name}": np.ascontiguousarray(w) for k, p in enumerate(params) for name, w in p.items()}
+    write_atomically(path, to_bytes(tensors, {"rnnkit": config}))
+
+
+def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Any:
+    """The model that `save` wrote, a `Sequential` or an `EncoderDecoder`: layers, weights, dtype, seed, and how it was
+    compiled.
 
     custom   classes of your own that the model was made of, such as the cell of an RNN: they are code, a file only
              names them
@@ -74,44 +88,71 @@ def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Sequential:
     return model
 
 
-def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: Iterable[Any]) -> Sequential:
+def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: Iterable[Any]) -> Any:
     try:
         config = json.loads(text or "null")
-        if not isinstance(config, dict) or config.get("format") != _FORMAT:
-            raise ValueError("it is a safetensors file without a model of rnnkit in it")
-        stack = [read(entry, custom, "layer") for entry in config["layers"]]
-        shape = tuple(config["shape"])
-        if not all(n is None or (isinstance(n, int) and n > 0) for n in shape):
-            raise ValueError(f"its input shape is {shape}")
-        if not config["steps_fixed"] and stack and stack[0].input_shape is not None:
-            raise ValueError(f"its first layer says input_shape={stack[0].input_shape}, and that the shape is free")
-        model = Sequential(dtype=config["dtype"], seed=config["seed"])
-        _compare(stack, shape, sizes, {"float32": "F32", "float64": "F64"}[config["dtype"]])
-        if config["steps_fixed"]:
-            model.add(layers.Input(shape[1:]))
-        for layer in stack:
-            model.add(layer)
-        model.accept((None, *shape[1:]))
-        if (compiled := config["compiled"]) is not None:
-            model.compile(
-                read(compiled["optimizer"], custom, "optimizer"),
-                read(compiled["loss"], custom, "loss"),
-                [read(entry, custom, "metric") for entry in compiled["metrics"]],
-                [read(entry, custom, "metric") for entry in compiled["weighted_metrics"]],
-            )
+        kind = config.get("format") if isinstance(config, dict) else None
+        if kind == _FORMAT:
+            return _sequential(config, sizes, custom)
+        if kind == _PAIR:
+            from .encoder_decoder.saving import from_config
+
+            return from_config(config, sizes, custom)
+        raise ValueError("it is a safetensors file without a model of rnnkit in it")
     except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a model: its configuration is broken ({error})") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read as a model: {error}") from None
+
+
+def _sequential(config: dict[str, Any], sizes: dict[str, Any], custom: Iterable[Any]) -> Sequential:
+    stack = [read(entry, custom, "layer") for entry in config["layers"]]
+    shape = input_shape(config, stack)
+    model = Sequential(dtype=config["dtype"], seed=config["seed"])
+    compare(planned(stack, shape), sizes, config["dtype"])
+    if config["steps_fixed"]:
+        model.add(layers.Input(shape[1:]))
+    for layer in stack:
+        model.add(layer)
+    model.accept((None, *shape[1:]))
+    compile_as(model, config["compiled"], custom)
     return model
 
 
-def _compare(stack: list[Any], shape: Any, sizes: dict[str, Any], dtype: str) -> None:
-    """Holds the configuration against the weights in the file, before anything of that size is made."""
-    wanted: dict[str, Any] = {}
-    for k, layer in enumerate(stack):
+def input_shape(config: dict[str, Any], stack: Sequence[Any]) -> Shape:
+    """The shape that a configuration says x has, batch included, for a stack of layers. Raises ValueError for none."""
+    shape = tuple(config["shape"])
+    if not all(n is None or (isinstance(n, int) and n > 0) for n in shape):
+        raise ValueError(f"its input shape is {shape}")
+    if not config["steps_fixed"] and stack and stack[0].input_shape is not None:
+        raise ValueError(f"its first layer says input_shape={stack[0].input_shape}, and that the shape is free")
+    return shape
+
+
+def compile_as(model: Any, compiled: dict[str, Any] | None, custom: Iterable[Any]) -> None:
+    """Compiles a model as the one that `compiled_config` was asked about."""
+    if compiled is not None:
+        model.compile(
+            read(compiled["optimizer"], custom, "optimizer"),
+            read(compiled["loss"], custom, "loss"),
+            [read(entry, custom, "metric") for entry in compiled["metrics"]],
+            [read(entry, custom, "metric") for entry in compiled["weighted_metrics"]],
+        )
+
+
+def planned(stack: Sequence[Any], shape: Any, first: int = 0) -> dict[str, tuple[int, ...]]:
+    """The shapes of all weights, named "place.weight", of layers in a row for x of that shape; first: their place."""
+    wanted: dict[str, tuple[int, ...]] = {}
+    for k, layer in enumerate(stack, first):
         plan, shape = layer.plan(shape)
-        wanted |= {f"{k}.{name}": (size, dtype) for name, size in plan.items()}
+        wanted |= {f"{k}.{name}": size for name, size in plan.items()}
+    return wanted
+
+
+def compare(planned: dict[str, tuple[int, ...]], sizes: dict[str, Any], dtype: str) -> None:
+    """Holds the configuration against the weights in the file, before anything of that size is made."""
+    code = {"float32": "F32", "float64": "F64"}[dtype]
+    wanted = {name: (size, code) for name, size in planned.items()}
     for name in sorted(wanted.keys() | sizes.keys()):
         if wanted.get(name) != sizes.get(name):
             raise ValueError(f"weight {name} should be {wanted.get(name, 'absent')} and is {sizes.get(name, 'absent')}")

@@ -12,7 +12,7 @@ from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
 from . import trees
-from .batches import Form, checked
+from .batches import Batch, Form, checked
 from .chain import Back, reach_in_a_row, through
 from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Shape, wrong_rank
@@ -168,6 +168,12 @@ class Stack(Ready):
         if carried is None:
             self.states = states
         return passed
+
+    def run_batch(
+        self, batch: Batch, ctx: Context, carried: dict[int, State] | None = None
+    ) -> tuple[Array, Array | None, Back]:
+        """`run` for a batch: what a step of training calls, for models that read more of it than x."""
+        return self.run(batch.x, ctx, carried)
 
     def learned(self, tree: Any) -> Any:
         """The part of a tree nested like `params` that training moves."""

@@ -42,7 +42,7 @@ def step(model: Sequential, batch: Batch, where: str, carried: dict[int, State] 
     model.accept(batch.x.shape)
     witness, recorded, ctx = _watched(model, batch, where, IN_TRAINING if carried is None else IN_PIECES)
     with states_kept(model, unless_done=True), told_in_a_sentence():
-        y, mask, pullback = model.run(batch.x, ctx, carried)
+        y, mask, pullback = model.run_batch(batch, ctx, carried)
         value, dy = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
         witness.check_forward(value, y)
         penalty, slopes = model.penalty()
@@ -69,10 +69,10 @@ def use(model: Sequential, batch: Batch, where: str) -> tuple[Array, Array | Non
     ctx = Context(model.backend, batch.mask, reset=batch.reset, tape=False)
     with states_kept(model, unless_done=True), told_in_a_sentence():
         began = model.states
-        y, mask, _ = model.run(batch.x, ctx)
+        y, mask, _ = model.run_batch(batch, ctx)
         if not np.isfinite(y).all():  # the same once more, with somebody who looks on
             witness, model.states = Witness(model, where, IN_USE), began
-            witness.check_output(model.run(batch.x, replace(ctx, watch=witness.watch))[0])
+            witness.check_output(model.run_batch(batch, replace(ctx, watch=witness.watch))[0])
     return y, mask
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-STATION = ROOT.parent / "shared" / "data" / "station.csv"
 
 
 def run(example: str, *arguments: str) -> str:
@@ -30,12 +29,3 @@ def test_open_gates_carry_the_gradient_over_a_hundred_steps_and_half_open_ones_l
     assert first["GRU"] < 1e-12 < 1e-2 < first["GRU, z open"]
     assert first["LSTM"] < 1e-6 < 1e-2 < first["LSTM, f open"]
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not STATION.exists(), reason="the station table is not beside the checkout")
-def test_a_gru_beats_the_calendar_on_the_stations_months() -> None:
-    printed = run("seattle.py", "--data", str(STATION), "--seeds", "1", "--epochs", "40")
-    score = {line[2:26].strip(): float(line[26:34]) for line in printed.splitlines()[1:]}
-    assert score["seasonal naive"] == pytest.approx(0.2540, abs=5e-5)
-    assert score["GRU(32), Adam"] < score["seasonal naive"]

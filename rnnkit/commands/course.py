@@ -31,7 +31,27 @@ The help of a recipe, 'python examples/NAME.py --help', tells where its data
 file comes from. A recipe that fails is named at the end; the others go on."""
 
 # In the order of the course's texts.
-RECIPES: tuple[str, ...] = ("central_england",)
+RECIPES: tuple[str, ...] = (
+    "filter",
+    "synthetic",
+    "search",
+    "seattle",
+    "central_england",
+    "sines",
+    "sines_sequences",
+    "wavenet",
+    "hourly",
+    "jena",
+    "texts",
+    "glove",
+    "imdb",
+    "song",
+    "digits",
+    "dates",
+    "imputation",
+    "shakespeare",
+    "memory",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

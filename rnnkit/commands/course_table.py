@@ -10,7 +10,7 @@ from typing import Any
 from ..files import write_atomically
 from ..plots.figure import BLUE, GREY, INK, new_figure, save_figure
 
-__all__ = ["collect", "markdown", "write"]
+__all__ = ["collect", "markdown", "summary", "write"]
 
 _LIMIT = 1 << 20  # bytes of one recipe's scores: what is larger is not one
 _ROW = 0.21  # inches
@@ -59,6 +59,26 @@ def markdown(found: list[dict[str, Any]]) -> str:
         lines += [_line(_cells(row)) for row in told["rows"]]
         parts.append("\n".join([*lines, "", _remark(told)]))
     return "\n\n".join(parts) + "\n"
+
+
+def summary(found: list[dict[str, Any]]) -> str:
+    """A line a recipe, of its last column: the best forecast without a network, the best recorded, the best found."""
+    lines = [_line(["", "scored by", "without a network", "recorded", "here"]), _line(["---"] * 5)]
+    for told in found:
+        best = min if told["better"] == "lower" else max
+
+        def chosen(pairs: list[tuple[str, float | None]], best: Any = best) -> str:
+            known = [(value, name) for name, value in pairs if value is not None]
+            return f"{_number(best(known)[0])}: {best(known)[1]}" if known else ""
+
+        rows = {kind: [row for row in told["rows"] if row["kind"] == kind] for kind in ("baseline", "model")}
+        title = told["title"].split(":")[0].rstrip(".")
+        cells = [f"[{title}](examples/{told['name']}.py)", f"{told['columns'][-1]}, {told['better']} is better"]
+        cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["baseline"]]))
+        cells.append(chosen([(row["name"], (row.get("recorded") or [None])[-1]) for row in rows["model"]]))
+        cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["model"]]))
+        lines.append(_line(cells))
+    return "\n".join(lines) + "\n"
 
 
 def _remark(told: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One column of a delimited table, with its dates."""
+"""Columns of a delimited table, with their dates."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
 from . import dates
-from .files import LIMIT, FilePath, broken, text_lines
-from .series import Series, calendar_period
+from .files import FilePath, broken, text_lines
 
-__all__ = ["read_csv"]
+__all__ = ["Delimited", "columns_at", "date_column_at", "name_and_unit", "number_columns_at"]
 
 _SAMPLE = 100
 _MISSING = {"", "na", "n/a", "nan", "null", "none"}
@@ -31,50 +30,14 @@ _UNIT = re.compile(r"(.+?)\s*[(\[]([^()\[\]]+)[)\]]")
 Row = tuple[int, list[str]]
 
 
-def read_csv(
-    path: FilePath, column: str | int | None = None, date_column: str | int | None = None, *, limit: int = LIMIT
-) -> Series:
-    """One column of a CSV file, plain or gzip, as a series.
-
-    path         separated by comma, semicolon or tab (found from the first lines), with or without a header; fields may
-                 be quoted. A number may have a decimal comma where the separator is not a comma
-    column       the name in the header, with or without its "(unit)", or the position from 0; None takes the first
-                 column of numbers that are neither dates nor a running index
-    date_column  likewise; None takes the first column of dates (YYYY-MM, YYYY-MM-DD or YYYYMMDD, DD.MM.YYYY, with or
-                 without a time; YYYY under the header "year"), and if there is none the series has no dates
-    limit        the largest uncompressed size in bytes
-    returns      values in the order of the file, NaN for an empty cell, NA, NaN, null or none; name and unit from a
-                 header such as "T (degC)"; the period that the dates suggest
-    raises       ValueError naming file and line for a row with too few or too many cells, a cell that is not a number
-                 or not a date, broken quotes; for a column that does not exist (with the nearest name), a file without
-                 numbers or without one known value, and dates that run backwards
-    """
-    table = _Table.open(path, limit)
-    sample = list(islice(table.rows, _SAMPLE))
-    if not sample:
-        raise ValueError(f"{Path(path).name} has a header and no rows")
-    value_at, date_at = _choose(table, sample, column, date_column)
-    texts: list[str] = []
-    lines, values = array("q"), array("d")
-    form = None if date_at is None else _form([row[date_at] for _, row in sample], years=True)
-    for number, row in chain(sample, table.rows):
-        lines.append(number)
-        values.append(_value(table, number, row[value_at]))
-        if date_at is not None:
-            texts.append(_date(table, number, row[date_at], form))
-    if all(math.isnan(value) for value in values):
-        raise ValueError(f"all {len(values)} values of column {table.names[value_at]!r} of {table.name} are missing")
-    when = _dates(table, texts, lines) if texts else None
-    match = _UNIT.fullmatch(table.names[value_at])
-    name, unit = (match[1], match[2]) if match else (table.names[value_at], "")
-    return Series(np.array(values), when, name, unit, None if when is None else calendar_period(when))
-
-
 @dataclass(frozen=True)
-class _Table:
+class Delimited:
+    """A file's columns by name, and its rows: each with its line, and with as many cells as the first one."""
+
     path: FilePath
     names: list[str]
-    rows: Iterator[Row]
+    sample: list[Row]  # the first rows
+    rest: Iterator[Row]  # those behind them, once
     comma: bool  # a comma inside a number is its decimal point
 
     @property
@@ -82,7 +45,7 @@ class _Table:
         return Path(self.path).name
 
     @staticmethod
-    def open(path: FilePath, limit: int) -> _Table:
+    def open(path: FilePath, limit: int) -> Delimited:
         lines = text_lines(path, limit)
         head = list(islice(lines, _SAMPLE))
         delimiter = _delimiter([line for _, line in head])
@@ -96,7 +59,11 @@ class _Table:
             names, first = [cell or f"column {i}" for i, cell in enumerate(first[0][1])], first[1:]
         else:
             names = [f"column {i}" for i in range(width)]
-        return _Table(path, names, _of_width(path, chain(first, rows), width), comma)
+        rest = _of_width(path, chain(first, rows), width)
+        sample = list(islice(rest, _SAMPLE))
+        if not sample:
+            raise ValueError(f"{Path(path).name} has a header and no rows")
+        return Delimited(path, names, sample, rest, comma)
 
     def position(self, column: str | int) -> int:
         """Where a column stands, given its name, its name without the unit, or its position."""
@@ -104,7 +71,7 @@ class _Table:
             if not 0 <= column < len(self.names):
                 raise ValueError(f"{self.name} has columns 0 to {len(self.names) - 1}; got {column}")
             return column
-        short = [match[1] if (match := _UNIT.fullmatch(name)) else name for name in self.names]
+        short = [name_and_unit(name)[0] for name in self.names]
         for names in (self.names, short):
             if names.count(column) == 1:
                 return names.index(column)
@@ -181,19 +148,49 @@ def _pointed(cell: str, comma: bool) -> str:
     return cell.replace(",", ".") if comma and cell.count(",") == 1 and "." not in cell else cell
 
 
-def _choose(
-    table: _Table, sample: list[Row], column: str | int | None, date_column: str | int | None
-) -> tuple[int, int | None]:
-    columns = list(zip(*(row for _, row in sample), strict=True))
-    taken = None if column is None else table.position(column)
-    dated = [i for i, cells in enumerate(columns) if i != taken and _form(cells, table.names[i].lower() == "year")]
-    date_at = table.position(date_column) if date_column is not None else next(iter(dated), None)
-    if taken is not None:
-        return taken, date_at
-    numeric = [i for i, cells in enumerate(columns) if i not in (date_at, *dated) and _numeric(cells, table.comma)]
+def name_and_unit(header: str) -> tuple[str, str]:
+    """The two parts of a header such as "T (degC)" or "T [degC]"; the unit is "" where there is none."""
+    match = _UNIT.fullmatch(header)
+    return (match[1], match[2]) if match else (header, "")
+
+
+def date_column_at(table: Delimited, chosen: str | int | None, taken: Sequence[int]) -> int | None:
+    """Where the column of dates stands: the chosen one, or the first of dates that is not `taken`; None if none is."""
+    if chosen is not None:
+        return table.position(chosen)
+    return next((i for i in _dated(table) if i not in taken), None)
+
+
+def number_columns_at(table: Delimited, date_at: int | None) -> list[int]:
+    """Where the columns of numbers stand that are no dates; a running index only where there is nothing else."""
+    columns = list(zip(*(row for _, row in table.sample), strict=True))
+    dated = {date_at, *_dated(table)}
+    numeric = [i for i, cells in enumerate(columns) if i not in dated and _numeric(cells, table.comma)]
     if not numeric:
         raise ValueError(f"{table.name} has no column of numbers; its columns are {', '.join(table.names[:20])}")
-    return next((i for i in numeric if not _running(columns[i])), numeric[0]), date_at
+    return [i for i in numeric if not _running(columns[i])] or numeric
+
+
+def columns_at(table: Delimited, places: Sequence[int], date_at: int | None) -> tuple[Array, Array | None]:
+    """The columns at those places (N, D), NaN where a cell is missing, and the dates (N,); the table is read up."""
+    texts: list[str] = []
+    lines, values = array("q"), array("d")
+    form = None if date_at is None else _form([row[date_at] for _, row in table.sample], years=True)
+    for number, row in chain(table.sample, table.rest):
+        lines.append(number)
+        values.extend(_value(table, number, row[i]) for i in places)
+        if date_at is not None:
+            texts.append(_date(table, number, row[date_at], form))
+    found = np.array(values).reshape(-1, len(places))
+    for i, column in zip(places, found.T, strict=True):
+        if np.isnan(column).all():
+            raise ValueError(f"all {len(found)} values of column {table.names[i]!r} of {table.name} are missing")
+    return found, _dates(table, texts, lines) if texts else None
+
+
+def _dated(table: Delimited) -> list[int]:
+    columns = zip(*(row for _, row in table.sample), strict=True)
+    return [i for i, cells in enumerate(columns) if _form(cells, table.names[i].lower() == "year")]
 
 
 def _form(cells: Sequence[str], years: bool) -> str | None:
@@ -214,7 +211,7 @@ def _running(cells: Sequence[str]) -> bool:
     return all(int(b) - int(a) == 1 for a, b in pairwise(cells))
 
 
-def _value(table: _Table, number: int, cell: str) -> float:
+def _value(table: Delimited, number: int, cell: str) -> float:
     if cell.lower() in _MISSING:
         return math.nan
     value = float(_pointed(cell, table.comma)) if _is_value(cell, table.comma) else math.inf
@@ -223,14 +220,14 @@ def _value(table: _Table, number: int, cell: str) -> float:
     return value
 
 
-def _date(table: _Table, number: int, cell: str, form: str | None) -> str:
+def _date(table: Delimited, number: int, cell: str, form: str | None) -> str:
     text = None if form is None else dates.iso(cell, form)
     if text is None:
         raise broken(table.path, number, f"{cell[:40]!r} is not a date" + (" like the others" if form else ""))
     return text
 
 
-def _dates(table: _Table, texts: list[str], lines: array[int]) -> Array:
+def _dates(table: Delimited, texts: list[str], lines: array[int]) -> Array:
     try:
         when = dates.parse(texts)
     except IndexError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from .climate import is_cet_by_day, is_cet_by_month, is_giss_header, read_cet, read_giss
-from .delimited import read_csv
+from .csv_files import read_csv
 from .files import LIMIT, FilePath, text_lines
 from .series import Series
 
