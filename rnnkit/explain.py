@@ -77,7 +77,8 @@ def _head(given: Circumstances, shape: Shape) -> list[tuple[str, str]]:
 def _peak(given: Circumstances) -> tuple[float, str]:
     """Operations a second that the machine was seen to make, and how that was found out."""
     if given.backend.name != "numpy":
-        from rnnkit_kernels.numba_cpu import account, cores
+        from rnnkit_kernels.numba_cpu import account
+        from rnnkit_kernels.numba_cpu.parallel import cores
 
         return account.peak(given.dtype) * cores.available(), account.PEAK
     a = np.ones((512, 512), given.dtype)

@@ -21,7 +21,7 @@ from .textbook import convolution, recurrence
 from .types import Array
 
 if TYPE_CHECKING:
-    from .numba_cpu.pooling import CompiledPooling
+    from .numba_cpu.pooling.windows import CompiledPooling
     from .numba_cpu.streaming import CompiledSteps
 
 __all__ = ["NAMES", "Backend", "ConvolutionKernel", "Kernel", "backend"]

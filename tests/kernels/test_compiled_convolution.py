@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from rnnkit.context import Context
 from rnnkit.layers import Conv1D
 from rnnkit_kernels.backends import backend
-from rnnkit_kernels.numba_cpu import convolution, memory, threads
-from rnnkit_kernels.numba_cpu.convolution_table import Sweep, kind
-from rnnkit_kernels.numba_cpu.vec import Lanes
+from rnnkit_kernels.numba_cpu import memory
+from rnnkit_kernels.numba_cpu.convolution import passes as convolution
+from rnnkit_kernels.numba_cpu.convolution.table import Sweep, kind
+from rnnkit_kernels.numba_cpu.emit.vec import Lanes
+from rnnkit_kernels.numba_cpu.parallel import threads
 from rnnkit_kernels.textbook import convolution as textbook
 from rnnkit_kernels.textbook.convolution import Window
 

@@ -16,9 +16,9 @@ from rnnkit.context import Context
 from rnnkit.layers import AveragePooling1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D
 from rnnkit_kernels.backends import backend
 from rnnkit_kernels.numba_cpu import memory
+from rnnkit_kernels.numba_cpu.emit.vec import Lanes
 from rnnkit_kernels.numba_cpu.pooling import CompiledPooling
-from rnnkit_kernels.numba_cpu.pooling_all import pooled
-from rnnkit_kernels.numba_cpu.vec import Lanes
+from rnnkit_kernels.numba_cpu.pooling.whole import pooled
 from rnnkit_kernels.textbook.convolution import Window
 
 FORMS = tuple(Lanes("float32", count) for count in (16, 8, 4)) + tuple(Lanes("float64", count) for count in (8, 4))

@@ -45,7 +45,7 @@ def test_two_processes_that_compile_one_cell_at_once_both_get_it_right_and_the_n
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(run, range(2)))
     assert [line.rpartition(" ")[0] for line in said] == ["1 rows"] * 2
-    again = "from rnnkit_kernels.numba_cpu import entry\nprint(sum(entry._entry.stats.cache_misses.values()))"
+    again = "from rnnkit_kernels.numba_cpu.emit import entry\nprint(sum(entry._entry.stats.cache_misses.values()))"
     assert jobs.alone(code + "\n" + again, timeout=180, **environment).split()[-1] == "0"
 
 

@@ -9,7 +9,7 @@ pytest.importorskip("numba", reason="the team of threads needs the extra numba")
 
 import thread_jobs as jobs
 
-from rnnkit_kernels.numba_cpu import cores, threads
+from rnnkit_kernels.numba_cpu.parallel import cores, threads
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which processors a thread may use")
 
@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux which pro
 def test_as_many_threads_compute_as_the_user_says(count):
     code = """
 import threading, thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import threads
+from rnnkit_kernels.numba_cpu.parallel import threads
 with threads.team(100) as t:
     memory, table = jobs.words()
     t.run(jobs.rounds(t.size, 200).address, table, t.size)
@@ -34,7 +34,7 @@ def test_a_process_that_is_bound_to_one_core_computes_in_one_thread(monkeypatch)
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import threading, thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import threads
+from rnnkit_kernels.numba_cpu.parallel import threads
 print(threads.available(), jobs.use(), threading.active_count())
 """
     assert jobs.alone(code) == "1 1 1"

@@ -31,7 +31,7 @@ def test_a_thread_that_sleeps_is_woken_beside_its_caller_and_then_free_to_move()
     code = """
 import os, time, numpy as np, thread_jobs as jobs
 from numba import cfunc
-from rnnkit_kernels.numba_cpu import atomics, threads
+from rnnkit_kernels.numba_cpu.parallel import atomics, threads
 @cfunc("void(int64, int64)")
 def where(table, part):
     atomics.store(table + 128 * part, atomics.processor())
@@ -55,7 +55,7 @@ print(t.size, together)
 def test_a_child_forked_after_use_starts_threads_of_its_own():
     code = """
 import os, thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import threads
+from rnnkit_kernels.numba_cpu.parallel import threads
 assert jobs.use() == 2
 with threads.team(2) as t:
     child = os.fork()
@@ -75,7 +75,7 @@ print(jobs.use())
 def test_a_child_forked_while_another_thread_computes_starts_threads_of_its_own():
     code = """
 import os, threading, time, thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import threads
+from rnnkit_kernels.numba_cpu.parallel import threads
 jobs.use()
 memory, table = jobs.words()
 def work():
@@ -125,7 +125,7 @@ if __name__ == "__main__":
 def test_the_interpreter_ends_at_once_whatever_the_threads_do(before):
     code = f"""
 import threading, time, thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import threads
+from rnnkit_kernels.numba_cpu.parallel import threads
 jobs.until_told().address, jobs.use()
 def endless():
     with threads.team(2) as t:
@@ -143,7 +143,7 @@ def last():
     print(jobs.use(), set(threads._crew.memory[crew.PATIENCE // 8 :: crew.BYTES // 8].tolist()))
 atexit.register(last)
 import thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import crew, threads
+from rnnkit_kernels.numba_cpu.parallel import crew, threads
 jobs.use()
 """
     assert jobs.alone(code, RNNKIT_NUM_THREADS="2") == "2 {0}"
@@ -152,7 +152,7 @@ jobs.use()
 def test_where_no_thread_can_be_started_the_caller_computes_alone():
     code = """
 import thread_jobs as jobs
-from rnnkit_kernels.numba_cpu import crew
+from rnnkit_kernels.numba_cpu.parallel import crew
 class Refused(crew.Thread):
     def start(self):
         raise RuntimeError("can't start new thread")

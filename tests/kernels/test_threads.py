@@ -12,7 +12,7 @@ numba = pytest.importorskip("numba", reason="the team of threads needs the extra
 
 import thread_jobs as jobs  # noqa: E402
 
-from rnnkit_kernels.numba_cpu import atomics, crew, threads  # noqa: E402
+from rnnkit_kernels.numba_cpu.parallel import atomics, crew, threads  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 from vector_cases import ALL_LANES, FUNCTIONS, LSTM, NAMES, UNARY, WIDE, ZERO_U, line, module, run, units
 
-from rnnkit_kernels.numba_cpu.vec import Lanes, VecFunctions
+from rnnkit_kernels.numba_cpu.emit.vec import Lanes, VecFunctions
 from rnnkit_kernels.textbook.functions import Arrays
 
 every_dtype = pytest.mark.parametrize("lanes", WIDE.values(), ids=WIDE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numba import cfunc, types
 
-from rnnkit_kernels.numba_cpu import atomics, threads
+from rnnkit_kernels.numba_cpu.parallel import atomics, threads
 
 ROOT = Path(__file__).parents[2]
 LINE = 16  # int64 words from one part's words to the next's

@@ -16,7 +16,7 @@ from llvmlite import binding as llvm
 from llvmlite import ir
 
 from rnnkit_kernels import activations, cells
-from rnnkit_kernels.numba_cpu.vec import Lanes, Vec, VecFunctions
+from rnnkit_kernels.numba_cpu.emit.vec import Lanes, Vec, VecFunctions
 from rnnkit_kernels.program import trace
 from rnnkit_kernels.replay import Replay, back
 

@@ -11,11 +11,11 @@ import numba
 import numpy as np
 
 from . import jit, machine
-from .cores import available
 from .drivers import word
-from .products import BLOCK
+from .emit.products import BLOCK
+from .emit.vec import Lanes
+from .parallel.cores import available
 from .programs import products
-from .vec import Lanes
 from .words import address
 
 __all__ = ["PEAK", "cache_folder", "facts", "peak", "threads"]

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..contract import Gradients
 from ..types import Array
-from . import memory, threads
+from . import memory
 from .backward_plan import backward_plan
 from .drivers import driver
+from .parallel import threads
 from .recurrence import CompiledTape, scratch
 from .words import address
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 from ..levels import Gradient
 from . import machine
 from .drivers import SUM_JOB
-from .narrow import NARROW
+from .emit.narrow import NARROW
+from .emit.products import BLOCK
 from .packing import met_gates, pack_backward
 from .plan import Shape, begun, constant
-from .products import BLOCK
 from .programs import Compiled, products
 from .split import Split
 from .table import Slot

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .atomics import call, flush_denormals, load, meet, restore_denormals, store
 from .jit import c_function, compiled
+from .parallel.atomics import call, flush_denormals, load, meet, restore_denormals, store
 from .table import Slot
 
 __all__ = ["PACK_JOB", "SUM_JOB", "driver"]

@@ -65,9 +65,9 @@ def lost() -> str | None:
 
 @lru_cache(maxsize=1)
 def emitters() -> str:
-    """A fingerprint of every file of this folder; what a cell's own program is made of has a fingerprint of its own."""
+    """A fingerprint of all files in and below this folder; a cell has one of its own."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..levels import Gradient, Level, Lowered
 from .drivers import PACK_JOB
-from .level import units_a_tile
-from .narrow import NARROW
-from .products import BLOCK
+from .emit.level import units_a_tile
+from .emit.narrow import NARROW
+from .emit.products import BLOCK
+from .emit.vec import Lanes
 from .table import Layout, Slot
-from .vec import Lanes
 from .words import Room, Words
 
 __all__ = ["Packing", "input_gates", "met_gates", "pack_backward", "pack_forward"]

@@ -14,11 +14,11 @@ from llvmlite import ir
 
 from ..types import Array
 from . import machine
-from .atomics import call
-from .code import function
-from .entry import Source, addresses
+from .emit.code import function
+from .emit.entry import Source, addresses
+from .emit.vec import Lanes
 from .jit import compiled, emitters
-from .vec import Lanes
+from .parallel.atomics import call
 from .words import address
 
 __all__ = ["finite_padding"]

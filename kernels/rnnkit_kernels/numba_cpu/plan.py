@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..levels import Lowered
-from .atomics import BARRIER_BYTES
 from .packing import Packing, pack_forward
+from .parallel.atomics import BARRIER_BYTES
 from .programs import Compiled, products
 from .split import Split
 from .table import Layout, Slot

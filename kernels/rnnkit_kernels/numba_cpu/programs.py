@@ -11,12 +11,12 @@ from ..contract import Cell
 from ..levels import Lowered, backward_levels, forward_levels
 from ..program import reachable, trace
 from . import machine
-from .entry import Source, addresses
+from .emit.entry import Source, addresses
+from .emit.level import Emitter
+from .emit.products import NAMES, Products
+from .emit.vec import Lanes
 from .jit import emitters
-from .level import Emitter
-from .products import NAMES, Products
 from .table import Layout
-from .vec import Lanes
 
 __all__ = ["Compiled", "compiled_cell", "products", "width"]
 

@@ -13,9 +13,10 @@ import numpy as np
 from ..checks import check_call
 from ..contract import Cell, Tape
 from ..types import Array
-from . import memory, threads
+from . import memory
 from .drivers import driver
 from .padding import finite_padding
+from .parallel import threads
 from .plan import ForwardPlan, Shape, forward_plan
 from .programs import Compiled, compiled_cell, width
 from .split import Split, choose

@@ -11,9 +11,9 @@ import math
 from dataclasses import dataclass, replace
 
 from ..contract import Cell
-from .cores import available
+from .emit.tile import WIDEST
 from .machine import cache_bytes
-from .tile import WIDEST
+from .parallel.cores import available
 
 __all__ = ["Split", "choose"]
 

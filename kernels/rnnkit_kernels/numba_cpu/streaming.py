@@ -14,10 +14,10 @@ import numpy as np
 from ..checks import check_call
 from ..contract import Cell
 from ..types import Array
-from . import threads
-from .atomics import flush_denormals, load, restore_denormals
 from .drivers import pack, ranges, step, word
 from .jit import c_function, compiled
+from .parallel import threads
+from .parallel.atomics import flush_denormals, load, restore_denormals
 from .plan import CALL, Shape, forward_plan
 from .programs import Compiled, compiled_cell, width
 from .recurrence import scratch

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..textbook.convolution import Window
-from . import machine
-from .convolution_gradients import GRADIENT_NAMES, Gradients
-from .convolution_table import Operand, Sweep, Table, kind, ways_back
-from .convolution_tiles import NAMES, Sums
-from .entry import Source, addresses
-from .jit import emitters
-from .vec import Lanes
-from .words import Words
+from ...textbook.convolution import Window
+from .. import machine
+from ..emit.entry import Source, addresses
+from ..emit.vec import Lanes
+from ..jit import emitters
+from ..words import Words
+from .gradients import GRADIENT_NAMES, Gradients
+from .table import Operand, Sweep, Table, kind, ways_back
+from .tiles import NAMES, Sums
 
 __all__ = ["BackwardPlan", "ForwardPlan", "Shape", "backward_plan", "forward_plan", "functions"]
 

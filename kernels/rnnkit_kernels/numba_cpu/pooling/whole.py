@@ -7,14 +7,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..types import Array
-from . import machine, memory, threads
-from .convolution_drivers import driver
-from .convolution_table import Table
-from .pooling_tiles import functions
-from .recurrence import scratch
-from .vec import Lanes
-from .words import Words, address
+from ...types import Array
+from .. import machine, memory
+from ..convolution.drivers import driver
+from ..convolution.table import Table
+from ..emit.vec import Lanes
+from ..parallel import threads
+from ..recurrence import scratch
+from ..words import Words, address
+from .tiles import functions
 
 __all__ = ["pooled"]
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from .code import function
-from .convolution_code import lowest, sizes, word
-from .convolution_drivers import Job
-from .convolution_tiles import BLOCK
-from .tile import vectors_at
-from .vec import Lanes
+from ..emit.code import function
+from ..emit.tile import vectors_at
+from ..emit.vec import Lanes
+from .code import lowest, sizes, word
+from .drivers import Job
+from .tiles import BLOCK
 
 __all__ = ["GRADIENT_NAMES", "Gradients"]
 

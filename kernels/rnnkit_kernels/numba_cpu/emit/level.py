@@ -12,13 +12,13 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..expressions import Node, substitute
-from ..levels import Level, Lowered, is_uniform
-from ..replay import Replay
+from ...expressions import Node, substitute
+from ...levels import Level, Lowered, is_uniform
+from ...replay import Replay
+from ..table import Layout
 from .code import Code, Int, function
 from .places import Places
 from .products import BLOCK
-from .table import Layout
 from .tile import WIDEST, Phase, fill, heights
 from .vec import Lanes, Vec, VecFunctions
 

@@ -14,9 +14,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from ..types import Array
-from .atomics import intrinsic
-from .jit import compiled
+from ...types import Array
+from ..jit import compiled
+from ..parallel.atomics import intrinsic
 
 __all__ = ["drawn"]
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from .code import Int, function
-from .convolution_code import folded, get, highest, put, sizes, stretches, turns, word
-from .convolution_drivers import Job
-from .vec import Lanes
+from ..emit.code import Int, function
+from ..emit.vec import Lanes
+from .code import folded, get, highest, put, sizes, stretches, turns, word
+from .drivers import Job
 
 __all__ = ["BLOCK", "NAMES", "Sums"]
 

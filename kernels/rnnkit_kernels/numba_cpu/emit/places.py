@@ -11,9 +11,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..levels import Gradient
+from ...levels import Gradient
+from ..table import Layout, Slot
 from .code import Code, Int
-from .table import Layout, Slot
 from .vec import Lanes, Vec
 
 __all__ = ["Places"]

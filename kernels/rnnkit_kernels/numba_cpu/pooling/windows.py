@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ..textbook.convolution import Window
-from ..types import Array
-from . import machine, memory, threads
-from .convolution_drivers import driver
-from .convolution_table import Table, segments, ways_back
-from .pooling_all import pooled
-from .pooling_tiles import functions
-from .recurrence import scratch
-from .vec import Lanes
-from .words import Words, address
+from ...textbook.convolution import Window
+from ...types import Array
+from .. import machine, memory
+from ..convolution.drivers import driver
+from ..convolution.table import Table, segments, ways_back
+from ..emit.vec import Lanes
+from ..parallel import threads
+from ..recurrence import scratch
+from ..words import Words, address
+from .tiles import functions
+from .whole import pooled
 
 __all__ = ["CompiledPooling", "PoolingTape"]
 

@@ -30,10 +30,10 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Array
+from ...types import Array
+from ..jit import compiled
 from .atomics import call, compare_exchange, load, load_acquire, pause, processor, rest, store, store_release
 from .cores import LIMIT, cores
-from .jit import compiled
 
 __all__ = ["Crew", "dispatch"]
 

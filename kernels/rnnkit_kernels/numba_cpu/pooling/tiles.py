@@ -18,12 +18,12 @@ from typing import Any
 
 from llvmlite import ir
 
-from .code import Code, Int, function
-from .convolution_code import get, put, word
-from .convolution_drivers import Job
-from .entry import Source, addresses
-from .jit import emitters
-from .vec import Lanes
+from ..convolution.code import get, put, word
+from ..convolution.drivers import Job
+from ..emit.code import Code, Int, function
+from ..emit.entry import Source, addresses
+from ..emit.vec import Lanes
+from ..jit import emitters
 
 __all__ = ["POOLS", "Pools", "functions"]
 

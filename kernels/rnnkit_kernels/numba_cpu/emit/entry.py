@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
-from .jit import compiled
+from ..jit import compiled
 
 __all__ = ["Source", "addresses"]
 

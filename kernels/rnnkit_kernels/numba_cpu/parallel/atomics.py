@@ -14,7 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba import extending, types
 
-from .jit import compiled
+from ..jit import compiled
 
 __all__ = [
     "BARRIER_BYTES",

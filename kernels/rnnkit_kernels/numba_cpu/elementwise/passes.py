@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..elementwise import Elementwise, Rule
-from ..types import Array
-from . import memory
-from .jit import compiled
+from ...elementwise import Elementwise, Rule
+from ...types import Array
+from .. import memory
+from ..jit import compiled
 from .pcg64 import drawn
 from .rules import RULES
 

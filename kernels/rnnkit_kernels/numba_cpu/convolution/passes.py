@@ -12,16 +12,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..backends import ConvolutionKernel
-from ..textbook import convolution as textbook
-from ..textbook.convolution import ConvolutionTape, Window
-from ..types import Array
-from . import machine, memory, threads
-from .convolution_drivers import driver
-from .convolution_plan import Shape, backward_plan, forward_plan
-from .recurrence import scratch
-from .vec import Lanes
-from .words import address
+from ...backends import ConvolutionKernel
+from ...textbook import convolution as textbook
+from ...textbook.convolution import ConvolutionTape, Window
+from ...types import Array
+from .. import machine, memory
+from ..emit.vec import Lanes
+from ..parallel import threads
+from ..recurrence import scratch
+from ..words import address
+from .drivers import driver
+from .plan import Shape, backward_plan, forward_plan
 
 __all__ = ["CompiledConvolution", "CompiledConvolutionTape", "backward", "forward"]
 

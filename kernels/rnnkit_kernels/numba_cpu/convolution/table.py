@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..textbook.convolution import Window
-from .convolution_drivers import Head, Job
-from .convolution_tiles import BLOCK
-from .vec import Lanes
-from .words import Room, Words
+from ...textbook.convolution import Window
+from ..emit.vec import Lanes
+from ..words import Room, Words
+from .drivers import Head, Job
+from .tiles import BLOCK
 
 __all__ = ["Operand", "Sweep", "Table", "Way", "kind", "segments", "ways_back"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from .code import Code, Int
-from .convolution_drivers import Job
-from .vec import Lanes
+from ..emit.code import Code, Int
+from ..emit.vec import Lanes
+from .drivers import Job
 
 __all__ = ["folded", "get", "highest", "lowest", "put", "sizes", "stretches", "turns", "word"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import IntEnum, auto
 from functools import lru_cache
 
-from .atomics import call, flush_denormals, load, meet, restore_denormals
-from .jit import c_function, compiled
+from ..jit import c_function, compiled
+from ..parallel.atomics import call, flush_denormals, load, meet, restore_denormals
 
 __all__ = ["GRAIN", "SEGMENT", "Head", "Job", "driver"]
 

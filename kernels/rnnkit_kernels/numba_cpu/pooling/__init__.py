@@ -1,0 +1,5 @@
+"""Pooling compiled, over windows and over all steps."""
+
+from .windows import CompiledPooling
+
+__all__ = ["CompiledPooling"]
