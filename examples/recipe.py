@@ -5,8 +5,8 @@
     recipe.train("GRU(100) x 2", network, x, y, batch_size=12, epochs=100, score=forecast_error, recorded=[1.48])
     recipe.finish(figure)
 
-`network(library, **seed)` is a listing for two libraries: called with `rnnkit`, and with `keras` where --peer asks for
-it, so that both train the same model. `rnnkit course` runs the recipes and collects what they leave.
+`network(library, **seed)` is a listing for two libraries: called with `rnnkit`, and with `keras` where --peer has both
+timed on the same model. `rnnkit course` runs the recipes and collects what they leave.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from rnnkit.commands.threads import one_thread
 from rnnkit.files import write_atomically
 from rnnkit.plots import save_figure
 
+TIMED = 3  # epochs that --peer trains a model for
 NAME, NUMBER, RECORDED = 30, 8, 9  # characters of a row's cells: two columns and the time fit into 80
 
 
@@ -47,12 +48,16 @@ class Recipe:
         )
         parser.add_argument("--seeds", type=int, default=3, help="trainings a model; their median is the score (3)")
         parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see that it runs")
-        parser.add_argument("--peer", action="store_true", help="time an epoch of the same listing in Keras, too")
+        parser.add_argument(
+            "--peer", action="store_true", help="only time epochs, here and in Keras, for the scores in --out"
+        )
         if more:
             more(parser)
         self.options = options = parser.parse_args()
         self.quick, self.out, self._peer = options.quick, options.out, options.peer and not options.quick
-        self.seeds = range(1 if self.quick else options.seeds)
+        self.seeds = range(1 if self.quick or self._peer else options.seeds)
+        if self._peer and not (self.out / f"{self.name}.json").is_file():
+            parser.error(f"--peer adds times to the scores in {self.out}, which has none; run without it first")
         self.file = None
         if file:
             self.file = options.data / file if options.data.is_dir() else options.data
@@ -72,14 +77,14 @@ class Recipe:
         epochs  as recorded; score: (model, history) -> one number a column
         peer    whether Keras has these layers, and --peer may time them; or the (x, y) on which it does the same work
         """
-        runs = []
+        epochs, runs = TIMED if self._peer else epochs, []
         for seed in self.seeds:
             clock = _Clock()
             with one_thread():
                 model = network(rnnkit, seed=seed)
                 fit["callbacks"] = [*callbacks, LambdaCallback(**clock.ours)]
                 history = model.fit(x, y, epochs=epochs, **fit)
-                runs.append((list(score(model, history)), statistics.median(clock.seconds), model, history))
+                runs.append((list(score(model, history)), clock.usual(), model, history))
         runs.sort(key=lambda run: run[0][-1])
         median = runs[len(runs) // 2]
         row = {"name": name, "kind": "model", "values": median[0], "recorded": recorded, "epochs": epochs}
@@ -95,14 +100,22 @@ class Recipe:
         self._row({"name": name, "kind": "model", "values": list(values), "recorded": recorded, **more})
 
     def finish(self, figure=None):
-        """Saves the picture and the scores in the folder --out: NAME.png and NAME.json."""
+        """Saves picture and scores in the folder --out, as NAME.png and NAME.json; with --peer, times alone."""
+        path = self.out / f"{self.name}.json"
         self.out.mkdir(parents=True, exist_ok=True)
-        if figure is not None:
-            save_figure(figure, self.out / f"{self.name}.png")
-            print(f"  picture: {self.out / f'{self.name}.png'}")
-        told = {"name": self.name, "title": self.title, "columns": self.columns, "better": self.better}
-        told |= {"quick": self.quick, "seeds": len(self.seeds), "picture": figure is not None, "rows": self.rows}
-        write_atomically(self.out / f"{self.name}.json", json.dumps(told, indent=1).encode())
+        if self._peer:
+            told = json.loads(path.read_text())
+            timed = {row["name"]: row for row in self.rows}
+            for row in told["rows"]:
+                times = timed.get(row["name"], {})
+                row |= {name: times[name] for name in ("seconds", "peer") if name in times and row["kind"] == "model"}
+        else:
+            told = {"name": self.name, "title": self.title, "columns": self.columns, "better": self.better}
+            told |= {"quick": self.quick, "seeds": len(self.seeds), "picture": figure is not None, "rows": self.rows}
+            if figure is not None:
+                save_figure(figure, self.out / f"{self.name}.png")
+                print(f"  picture: {self.out / f'{self.name}.png'}")
+        write_atomically(path, json.dumps(told, indent=1).encode())
 
     def _head(self):
         print(self.title)
@@ -136,10 +149,10 @@ def keras_seconds(network, x, y, fit):
             while True:
                 yield from x
 
-        model.fit(batches(), steps_per_epoch=len(x), epochs=2, verbose=0, callbacks=[callback])
+        model.fit(batches(), steps_per_epoch=len(x), epochs=TIMED, verbose=0, callbacks=[callback])
     else:
-        model.fit(x, y, epochs=2, verbose=0, callbacks=[callback], **fit)
-    return {"name": f"Keras {keras.__version__} on {keras.backend.backend()}", "seconds": clock.seconds[-1]}
+        model.fit(x, y, epochs=TIMED, verbose=0, callbacks=[callback], **fit)
+    return {"name": f"Keras {keras.__version__} on {keras.backend.backend()}", "seconds": clock.usual()}
 
 
 class _Clock:
@@ -148,6 +161,10 @@ class _Clock:
     def __init__(self):
         self.seconds = []
         self.ours = {"on_epoch_begin": self.begin, "on_train_batch_end": self.batch, "on_epoch_end": self.last}
+
+    def usual(self):
+        """The median; of a few, the first of which compiles, the least."""
+        return statistics.median(self.seconds) if len(self.seconds) > TIMED else min(self.seconds)
 
     def begin(self, epoch, logs=None):
         self.start = time.perf_counter()

@@ -61,7 +61,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--out", type=Path, default=Path("course"), metavar="FOLDER", help="for pictures, scores and table (course)")
     add("--seeds", type=whole(1), default=3, metavar="N", help="trainings a model; the median is its score (3)")
     add("--quick", action="store_true", help="seconds each, to see that it runs")
-    add("--peer", action="store_true", help="time an epoch of the same models in Keras too (extra peers)")
+    add(
+        "--peer", action="store_true", help="only time epochs, here and in Keras (extra peers), for the scores in --out"
+    )
 
 
 def run(options: Namespace) -> int:
