@@ -41,7 +41,7 @@ def write(found: list[dict[str, Any]], folder: Path) -> str:
     """Writes course.md and course.png, and returns the sentence that says so."""
     if not found:
         return f"nothing was scored, so {folder} has no table"
-    write_atomically(folder / "course.md", markdown(found).encode())
+    write_atomically(folder / "course.md", f"{summary(found)}\n{markdown(found)}".encode())
     try:
         save_figure(_drawn(found), folder / "course.png")
     except ImportError as error:
@@ -63,7 +63,7 @@ def markdown(found: list[dict[str, Any]]) -> str:
 
 def summary(found: list[dict[str, Any]]) -> str:
     """A line a recipe, of its last column: the best forecast without a network, the best recorded, the best found."""
-    lines = [_line(["", "scored by", "without a network", "recorded", "here"]), _line(["---"] * 5)]
+    lines = [_line(["recipe", "scored by", "best without a network", "best recorded", "best here"]), _line(["---"] * 5)]
     for told in found:
         best = min if told["better"] == "lower" else max
 
@@ -72,8 +72,7 @@ def summary(found: list[dict[str, Any]]) -> str:
             return f"{_number(best(known)[0])}: {best(known)[1]}" if known else ""
 
         rows = {kind: [row for row in told["rows"] if row["kind"] == kind] for kind in ("baseline", "model")}
-        title = told["title"].split(":")[0].rstrip(".")
-        cells = [f"[{title}](examples/{told['name']}.py)", f"{told['columns'][-1]}, {told['better']} is better"]
+        cells = [f"`{told['name']}`", f"{told['columns'][-1]}{', higher is better' * (told['better'] == 'higher')}"]
         cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["baseline"]]))
         cells.append(chosen([(row["name"], (row.get("recorded") or [None])[-1]) for row in rows["model"]]))
         cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["model"]]))
