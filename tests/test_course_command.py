@@ -5,15 +5,17 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from rnnkit.cli import main
 from rnnkit.commands import course
-from rnnkit.commands.course_table import collect, markdown
+from rnnkit.commands.course_table import collect, markdown, summary
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
 
 RECIPE = '''"""A recipe of nothing.
 
@@ -134,3 +136,42 @@ def test_a_missing_data_file_is_refused_by_the_recipe_with_where_to_look(tmp_pat
     assert done.returncode == 2
     assert "there is no" in done.stderr
     assert "--help for where a user gets it" in done.stderr
+
+
+def test_the_best_of_each_kind_is_chosen_as_the_score_asks():
+    rows = [
+        {"name": "as before", "kind": "baseline", "values": [0.7], "recorded": [0.7]},
+        {"name": "small", "kind": "model", "values": [0.8], "recorded": [0.95]},
+        {"name": "large", "kind": "model", "values": [0.9], "recorded": None},
+    ]
+    told = {"name": "words", "title": "Words.", "columns": ["accuracy"], "better": "higher", "rows": rows}
+    last = "| 0.7: as before | 0.95: small | 0.9: large |"
+    assert summary([told]).splitlines()[2] == f"| `words` | accuracy, higher is better {last}"
+    last = "| 0.7: as before | 0.95: small | 0.8: small |"
+    assert summary([told | {"better": "lower"}]).splitlines()[2] == f"| `words` | accuracy {last}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.es.md"])
+def test_the_readmes_table_is_made_of_the_scores_in_the_checkout(page):
+    text = (ROOT / page).read_text()
+    shown = text[text.index("<!-- course") :].split("-->", 1)[1].split("<!-- /course -->")[0]
+    assert shown.strip() == summary(collect(EXAMPLES / "results", course.RECIPES)).strip()
+    assert all(f"`{name}`" in shown for name in course.RECIPES)
+
+
+def test_times_beside_keras_are_refused_where_there_are_no_scores_to_add_them_to(recipes, tmp_path, capfd):
+    assert main(["course", "line", "--out", str(tmp_path / "out"), "--peer"]) == 1
+    assert "run without it first" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not (find_spec("keras") and find_spec("jax")), reason="needs the extra peers")
+def test_times_beside_keras_are_added_to_the_scores_and_change_none_of_them(recipes, tmp_path):
+    out = tmp_path / "out"
+    assert main(["course", "line", "--out", str(out)]) == 0
+    before = json.loads((out / "line.json").read_text())
+    assert main(["course", "line", "--out", str(out), "--peer"]) == 0
+    after = json.loads((out / "line.json").read_text())
+    assert after["rows"][1].pop("peer")["seconds"] > 0
+    assert after["rows"][1].pop("seconds") > 0
+    before["rows"][1].pop("seconds")
+    assert after == before

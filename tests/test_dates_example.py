@@ -1,17 +1,13 @@
 """The dates and digits of the examples: the Spanish is right, and what the recipes print is what they should reach."""
 
 import datetime
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
+from recipe_runs import DATA, EXAMPLES, needs, quick
 
 WORDS = {
     0: "cero", 1: "uno", 15: "quince", 16: "dieciséis", 17: "diecisiete", 20: "veinte", 21: "veintiuno",
@@ -27,7 +23,7 @@ YEARS = {
 
 @pytest.fixture(scope="module")
 def dates() -> Any:
-    sys.path.insert(0, str(ROOT / "examples"))
+    sys.path.insert(0, str(EXAMPLES))
     try:
         import dates as module
     finally:
@@ -69,16 +65,9 @@ def test_the_nearest_text_is_the_one_that_shares_most_pieces(dates: Any) -> None
     assert dates.nearest(["el dos de junio de 2002", "13 de abril de 1999"], others).tolist() == [1, 2]
 
 
-def rows(example: str, folder: Path, *arguments: str) -> dict[str, list[float]]:
-    command = [sys.executable, str(ROOT / "examples" / f"{example}.py"), "--quick", "--out", str(folder), *arguments]
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    assert (folder / f"{example}.png").read_bytes().startswith(b"\x89PNG")
-    return {row["name"]: row["values"] for row in json.loads((folder / f"{example}.json").read_text())["rows"]}
-
-
 @pytest.mark.slow
 def test_dates_that_were_never_seen_are_read_and_written_better_than_by_looking_up_the_nearest(tmp_path: Path) -> None:
-    score = rows("dates", tmp_path)
+    _, score = quick("dates", tmp_path)
     assert score["commonest digit at each place"][0] == 0
     assert score["nearest date of training"][0] == 0
     assert score["LSTM encoder, LSTM decoder"][0] > 40  # 79 where the gradient is right
@@ -87,9 +76,9 @@ def test_dates_that_were_never_seen_are_read_and_written_better_than_by_looking_
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (DATA / "optdigits_train.csv").exists(), reason="the digits are not beside the checkout")
+@needs("optdigits_train.csv")
 def test_an_image_is_spelt_in_both_languages(tmp_path: Path) -> None:
-    score = rows("digits", tmp_path, "--data", str(DATA))
+    _, score = quick("digits", tmp_path, "--data", DATA)
     for language in ("Spanish", "English"):
         assert score[f"{language}: nearest image"][0] == pytest.approx(98.0, abs=0.05)
         assert score[f"{language}: Dense encoder, GRU"][0] > 90  # 10 for one name alone

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+from recipe_runs import EXAMPLES, quick
 
 
 @pytest.fixture
@@ -76,11 +71,8 @@ def test_the_gradient_of_an_untrained_gru_vanishes_sooner_than_a_simple_networks
 
 @pytest.mark.slow
 def test_every_cell_learns_to_add_over_ten_steps(tmp_path):
-    command = [sys.executable, str(EXAMPLES / "memory.py"), "--quick", "--out", str(tmp_path)]
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    told = json.loads((tmp_path / "memory.json").read_text("utf-8"))
-    assert (tmp_path / "memory.png").read_bytes().startswith(b"\x89PNG")
-    adding = {row["name"]: row["values"][0] for row in told["rows"] if row["values"][0] is not None}
+    _, rows = quick("memory", tmp_path)
+    adding = {name: values[0] for name, values in rows.items() if values[0] is not None}
     assert adding.pop("T = 10: no memory") == pytest.approx(1 / 6)
     # Where weights learn from the last step alone these are 0.112, 0.142, 0.011, 0.0033 and 0.129.
     assert adding["T = 10: SimpleRNN"] < 0.045

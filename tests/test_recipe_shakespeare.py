@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from recipe_runs import DATA, EXAMPLES, needs, quick
 
 from rnnkit import Sequential
 from rnnkit.layers import Dense, Embedding, SimpleRNN
 
-ROOT = Path(__file__).resolve().parent.parent
-TEXT = ROOT.parent / "shared" / "data" / "tinyshakespeare.txt"
-
 
 @pytest.fixture
 def shakespeare(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(EXAMPLES))
     import shakespeare
 
     return shakespeare
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TEXT.is_file(), reason="the text is not beside the checkout")
+@needs("tinyshakespeare.txt")
 def test_a_network_learns_to_spell_from_pieces_of_a_text(tmp_path):
-    command = [sys.executable, str(ROOT / "examples" / "shakespeare.py"), "--quick", "--out", str(tmp_path)]
-    done = subprocess.run([*command, "--data", str(TEXT)], capture_output=True, text=True, check=True, timeout=600)
-    assert max(map(len, done.stdout.replace(str(tmp_path), "").splitlines())) <= 80
-    told = json.loads((tmp_path / "shakespeare.json").read_text("utf-8"))
-    assert told["seeds"] == 1
-    assert (tmp_path / "shakespeare.png").read_bytes().startswith(b"\x89PNG")
-    rows = {row["name"]: row["values"][0] for row in told["rows"]}
-    assert rows["counted single characters"] == pytest.approx(3.399, abs=5e-4)
-    assert rows["counted pairs"] == pytest.approx(2.497, abs=5e-4)
-    assert rows["counted triples"] == pytest.approx(2.027, abs=5e-4)
-    assert rows["LSTM(64)"] < 2.32
+    _, rows = quick("shakespeare", tmp_path, "--data", DATA)
+    assert rows["counted single characters"][0] == pytest.approx(3.399, abs=5e-4)
+    assert rows["counted pairs"][0] == pytest.approx(2.497, abs=5e-4)
+    assert rows["counted triples"][0] == pytest.approx(2.027, abs=5e-4)
+    assert rows["LSTM(64)"][0] < 2.32
 
 
 def test_every_character_of_a_row_is_beside_the_one_that_follows_it(shakespeare):

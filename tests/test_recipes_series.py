@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from recipe_runs import DATA, EXAMPLES, needs, quick
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
 pytest.importorskip("matplotlib", reason="a recipe draws: the extra plot")
-
-
-def run(name, out, *arguments):
-    """What a quick run prints, and its scores by row: one number a column."""
-    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick", "--out", str(out), *arguments]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
-    told = json.loads((out / f"{name}.json").read_text("utf-8"))
-    assert told["quick"]
-    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    return printed, {row["name"]: row["values"] for row in told["rows"]}
-
-
-def needs(file):
-    return pytest.mark.skipif(not (DATA / file).is_file(), reason=f"{file} is not beside the checkout")
 
 
 @pytest.fixture
 def examples(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(EXAMPLES))
 
 
 @pytest.mark.slow
 def test_the_filter_of_the_course_is_computed_and_then_learnt(tmp_path):
-    printed, rows = run("filter", tmp_path)
+    printed, rows = quick("filter", tmp_path)
     assert list(rows.values())[:4] == [[-1.5], [3.0], [-3.0], [-6.0]]
     assert rows["15, by a filter that was learnt"][0] == pytest.approx(3.0, abs=1e-4)
     assert "learnt: -0.5000, 1.0000, -0.5000" in printed
@@ -65,7 +45,7 @@ def test_forecasts_without_a_network_have_the_recorded_errors(examples):
 
 @pytest.mark.slow
 def test_networks_on_a_made_up_series_come_close_to_its_noise(tmp_path):
-    _, rows = run("synthetic", tmp_path)
+    _, rows = quick("synthetic", tmp_path)
     assert rows["noise 6: the same, smoothed"][0] == pytest.approx(5.1360, abs=5e-5)
     assert rows["noise 5: the noise alone"][0] == pytest.approx(4.00707, abs=5e-5)
     assert max(rows[name][0] for name in rows if "dense" in name.lower()) < 6.2
@@ -75,10 +55,10 @@ def test_networks_on_a_made_up_series_come_close_to_its_noise(tmp_path):
 @pytest.mark.slow
 def test_a_search_in_two_processes_is_kept_and_not_made_again(tmp_path):
     pytest.importorskip("optuna", reason="the search is Optuna's: the extra search")
-    _, rows = run("search", tmp_path, "--workers", "2", "--trials", "3")
+    _, rows = quick("search", tmp_path, "--workers", "2", "--trials", "3")
     assert {"128 filters of 3, stride 1", "128 filters of 9, stride 1"} < set(rows)
     assert max(loss for loss, _ in rows.values()) < 120  # untrained: 5,000
-    assert run("search", tmp_path, "--workers", "1", "--trials", "3")[1] == rows  # as kept, without another training
+    assert quick("search", tmp_path, "--workers", "1", "--trials", "3")[1] == rows  # as kept, without another training
 
 
 @pytest.mark.slow
@@ -105,7 +85,7 @@ def _parabola(trial):
 @pytest.mark.slow
 @needs("station.csv")
 def test_a_gru_beats_the_calendar_on_the_stations_months(tmp_path):
-    _, rows = run("seattle", tmp_path, "--data", str(DATA))
+    _, rows = quick("seattle", tmp_path, "--data", DATA)
     assert rows["as the same month last year"][0] == pytest.approx(0.2540, abs=5e-5)
     assert rows["as the month before"][0] == pytest.approx(0.5609, abs=5e-5)
     std, degrees = rows["GRU(32), Adam"]
@@ -115,7 +95,7 @@ def test_a_gru_beats_the_calendar_on_the_stations_months(tmp_path):
 
 @pytest.mark.slow
 def test_a_gru_follows_the_hours_of_a_rising_wave(tmp_path):
-    _, rows = run("hourly", tmp_path)
+    _, rows = quick("hourly", tmp_path)
     assert rows["GRU 24-50-24, the course's"][0] < 1.2
     assert rows["GRU(24), window less its mean"][0] < 0.55
 
@@ -123,7 +103,7 @@ def test_a_gru_follows_the_hours_of_a_rising_wave(tmp_path):
 @pytest.mark.slow
 @needs("tdaily_cet.txt.gz")
 def test_two_networks_learn_the_days_of_central_england(tmp_path):
-    _, rows = run("central_england", tmp_path, "--data", str(DATA / "tdaily_cet.txt.gz"))
+    _, rows = quick("central_england", tmp_path, "--data", DATA / "tdaily_cet.txt.gz")
     assert rows["SimpleRNN(100) x 2, course's"][0] < 0.4
     assert rows["GRU(32), Adam"][0] < 0.265
 

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import pytest
+from recipe_runs import EXAMPLES, quick
 
 import rnnkit
 from rnnkit.data import sine_waves
-
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture
 def example(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     return import_module
-
-
-def quick(name, folder):
-    """The scores by row of a quick run, and what it printed."""
-    command = [sys.executable, str(EXAMPLES / f"{name}.py"), "--quick", "--out", str(folder)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
-    assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert max(map(len, printed.replace(str(folder), "").splitlines())) <= 86  # a row of two columns and its time
-    told = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    assert (told["quick"], told["seeds"]) == (True, 1)
-    return {row["name"].strip(): row["values"] for row in told["rows"]}, printed
 
 
 def test_the_baselines_of_the_whole_series_are_the_recorded_ones(example):
@@ -59,7 +43,7 @@ def test_one_by_one_is_what_reading_the_grown_series_anew_gives(example):
 
 @pytest.mark.slow
 def test_two_recurrent_layers_see_the_next_steps_of_a_wave(tmp_path):
-    rows, _ = quick("sines", tmp_path)
+    _, rows = quick("sines", tmp_path)
     assert rows["1 step: 20-20-Dense(1)"][0] < 0.007 < 0.02 < rows["1 step: the last value"][0]
     assert rows["1 step: 20-20-SimpleRNN(1)"][0] < 0.013
     assert rows["10 steps: 20-20-Dense(10)"][0] < 0.040
@@ -67,7 +51,7 @@ def test_two_recurrent_layers_see_the_next_steps_of_a_wave(tmp_path):
 
 @pytest.mark.slow
 def test_every_network_of_sequences_learns_to_tell_the_next_ten_steps(tmp_path):
-    rows, _ = quick("sines_sequences", tmp_path)
+    _, rows = quick("sines_sequences", tmp_path)
     last = {name: score for name, (_, score) in rows.items()}
     assert last.pop("the last value") > 0.25
     assert last.pop("gated WaveNet, softmax") > 0.1  # its outputs add up to one
@@ -82,7 +66,7 @@ def test_every_network_of_sequences_learns_to_tell_the_next_ten_steps(tmp_path):
 
 @pytest.mark.slow
 def test_a_wavenet_that_has_learnt_waves_draws_more_of_them(tmp_path):
-    rows, printed = quick("wavenet", tmp_path)
+    printed, rows = quick("wavenet", tmp_path)
     assert rows["all levels alike"][0] == pytest.approx(math.log(64))
     assert "sees 95 steps" in printed
     assert rows["WaveNet, 3 x 5 blocks"][0] < rows["how often after the last one"][0] - 0.2

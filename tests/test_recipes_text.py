@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-needs_data = pytest.mark.skipif(not (DATA / "imdb_int20k.npz").is_file(), reason="the reviews are in shared/data")
-
-
-def run(name, out, *arguments):
-    """What a quick run prints, and its scores by row: one number a column."""
-    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick", "--out", str(out), *arguments]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
-    told = json.loads((out / f"{name}.json").read_text("utf-8"))
-    assert told["quick"]
-    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    return printed, {row["name"]: row["values"] for row in told["rows"]}
+from recipe_runs import DATA, needs, quick
 
 
 @pytest.mark.slow
-@needs_data
+@needs("imdb_int20k.npz")
 def test_five_networks_tell_good_reviews_from_bad_ones(tmp_path):
-    _, rows = run("imdb", tmp_path, "--data", str(DATA))
+    _, rows = quick("imdb", tmp_path, "--data", DATA)
     validated, tested = zip(*rows.values(), strict=True)
     assert (validated[0], tested[0]) == (524 / 1000, 2541 / 5000)
     least = dict(zip(rows, (0.5, 0.6, 0.63, 0.74, 0.74, 0.69), strict=True))
@@ -35,19 +17,19 @@ def test_five_networks_tell_good_reviews_from_bad_ones(tmp_path):
 
 
 @pytest.mark.slow
-@needs_data
+@needs("imdb_int20k.npz")
 def test_vectors_learnt_from_two_thousand_texts_beat_those_of_an_extract(tmp_path):
-    printed, rows = run("glove", tmp_path, "--data", str(DATA))
+    printed, rows = quick("glove", tmp_path, "--data", DATA)
     assert rows["learnt, 2,000 texts"][1] > 0.7
     assert 0.54 < rows["GloVe, frozen, 2,000 texts"][1] < rows["learnt, 2,000 texts"][1]
     assert "2032 of the 10000 words have a vector in glove.6B.50d.head2445.txt.gz" in printed
 
 
 @pytest.mark.slow
-@needs_data
+@needs("imdb_int20k.npz")
 def test_bags_of_words_and_the_formula_of_tfidf_are_those_of_scikit_learn(tmp_path):
     pytest.importorskip("sklearn", reason="TF-IDF is scikit-learn's: the extra text")
-    printed, rows = run("texts", tmp_path, "--data", str(DATA))
+    printed, rows = quick("texts", tmp_path, "--data", DATA)
     scores = {name: values[1] for name, values in rows.items()}
     assert scores.pop("always the same answer") == pytest.approx(0.51)
     assert min(scores.values()) > 0.8
@@ -60,7 +42,7 @@ def test_bags_of_words_and_the_formula_of_tfidf_are_those_of_scikit_learn(tmp_pa
 
 @pytest.mark.slow
 def test_a_short_song_is_sung_to_its_end(tmp_path):
-    printed, rows = run("song", tmp_path)
+    printed, rows = quick("song", tmp_path)
     assert rows["the usual word after this one"] == [pytest.approx(100 * 19 / 21), 1]
     assert rows["LSTM(64)"] == rows["SimpleRNN(64)"] == [100, 3]
     assert printed.count("\nel gallo que vive en la casa canta quiquiriquí\n") == 2

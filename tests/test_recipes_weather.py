@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
+from recipe_runs import DATA, EXAMPLES, needs, quick
 
 from rnnkit import Sequential
 from rnnkit.data import fill_missing, read_cet, read_table
 from rnnkit.layers import LSTM, Dense
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
 JENA, ENGLAND = DATA / "jena_hourly_2009_2016.csv.gz", DATA / "tdaily_cet.txt.gz"
-
-
-def run(name, out, data):
-    """The scores by row of a quick run, one number a column."""
-    command = [sys.executable, str(ROOT / "examples" / f"{name}.py"), "--quick", "--out", str(out), "--data", str(data)]
-    subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    return {row["name"]: row["values"] for row in json.loads((out / f"{name}.json").read_text("utf-8"))["rows"]}
 
 
 @pytest.fixture
 def jena(monkeypatch):
     """The recipe as a module: its windows, its derived columns."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    monkeypatch.syspath_prepend(str(EXAMPLES))
     import jena
 
     return jena
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not JENA.is_file(), reason="the weather of Jena is not beside the checkout")
+@needs(JENA.name)
 def test_eight_networks_learn_the_temperature_of_jena_a_day_ahead(tmp_path):
-    rows = run("jena", tmp_path, DATA)
+    _, rows = quick("jena", tmp_path, "--data", DATA)
     assert rows.pop("common sense, as now") == pytest.approx([2.632, 2.688], abs=5e-4)
     assert rows.pop("linear") == pytest.approx([2.670, 2.832], abs=5e-4)
     most = {"Conv1D(8) x 3 and pooling": 4.8, "LSTM(16)": 4.8, "LSTM(16), 12 variables": 4.8}
@@ -48,7 +35,7 @@ def test_eight_networks_learn_the_temperature_of_jena_a_day_ahead(tmp_path):
     assert {name: values for name, values in rows.items() if values[0] > most.get(name, 3.7)} == {}
 
 
-@pytest.mark.skipif(not JENA.is_file(), reason="the weather of Jena is not beside the checkout")
+@needs(JENA.name)
 def test_windows_of_jena_forecast_the_hour_a_day_after_their_last_as_recorded(jena):
     table = read_table(JENA, ["T", "wv"])
     degrees = table.values[:, 0]
@@ -99,9 +86,9 @@ def test_the_derived_columns_of_jena_are_those_of_the_ten_minute_file(jena):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not ENGLAND.is_file(), reason="the temperatures of Central England are not beside the checkout")
+@needs(ENGLAND.name)
 def test_a_gap_of_two_months_is_filled_better_by_networks_that_see_both_of_its_sides(tmp_path):
-    rows = run("imputation", tmp_path, DATA)
+    _, rows = quick("imputation", tmp_path, "--data", DATA)
     assert rows["a straight line"][0] == pytest.approx(straight_line_over_gaps(), rel=1e-9)
     usual, fading = rows["the mean of the day"][0], rows["the mean, departures fading"][0]
     assert fading < usual < rows["a straight line"][0] < rows["the last known value"][0]
