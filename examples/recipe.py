@@ -24,7 +24,7 @@ from rnnkit.files import write_atomically
 from rnnkit.plots import save_figure
 
 TIMED = 3  # epochs that --peer trains a model for
-NAME, NUMBER, RECORDED = 30, 8, 9  # characters of a row's cells: two columns and the time fit into 80
+NAME, NUMBER, RECORDED, SECONDS = 30, 9, 10, 10  # characters of the cells of a row: two columns fill 80
 
 
 class Recipe:
@@ -120,7 +120,7 @@ class Recipe:
     def _head(self):
         print(self.title)
         heads = [f"{column:>{NUMBER + RECORDED}}" for column in self.columns]
-        print(f"  {'':<{NAME}}{''.join(heads)}  s an epoch")
+        print(f"  {'':<{NAME}}{''.join(heads)}{'s/epoch':>{SECONDS}}")
 
     def _row(self, row):
         self.rows.append(row)
@@ -128,7 +128,7 @@ class Recipe:
         for value, known in zip(row["values"], row["recorded"] or [None] * len(self.columns), strict=True):
             cells += f"{'' if value is None else f'{value:.4g}':>{NUMBER}}"
             cells += f"{'' if known is None else f'({known:.4g})':>{RECORDED}}"
-        took = f"{row['seconds']:10.2f}" if "seconds" in row else ""
+        took = f"{row['seconds']:{SECONDS}.2f}" if "seconds" in row else ""
         took += f", Keras {row['peer']['seconds']:.2f}" if row.get("peer") else ""
         print(f"  {row['name']:<{NAME}}{cells}{took}", flush=True)
 

@@ -138,17 +138,23 @@ def test_a_missing_data_file_is_refused_by_the_recipe_with_where_to_look(tmp_pat
     assert "--help for where a user gets it" in done.stderr
 
 
-def test_the_best_of_each_kind_is_chosen_as_the_score_asks():
+def test_models_with_a_recorded_figure_are_summed_up_and_of_other_recipes_the_best():
     rows = [
-        {"name": "as before", "kind": "baseline", "values": [0.7], "recorded": [0.7]},
-        {"name": "small", "kind": "model", "values": [0.8], "recorded": [0.95]},
-        {"name": "large", "kind": "model", "values": [0.9], "recorded": None},
+        {"name": "as before", "kind": "baseline", "values": [0.7, 3], "recorded": [0.7, 3]},
+        {"name": "small", "kind": "model", "values": [0.8, 5], "recorded": [0.95, None], "seconds": 1.5},
+        {"name": "large", "kind": "model", "values": [0.9, 4], "recorded": None, "seconds": 2},
     ]
-    told = {"name": "words", "title": "Words.", "columns": ["accuracy"], "better": "higher", "rows": rows}
-    last = "| 0.7: as before | 0.95: small | 0.9: large |"
-    assert summary([told]).splitlines()[2] == f"| `words` | accuracy, higher is better {last}"
-    last = "| 0.7: as before | 0.95: small | 0.8: small |"
-    assert summary([told | {"better": "lower"}]).splitlines()[2] == f"| `words` | accuracy {last}"
+    told = {"name": "words", "title": "Words.", "columns": ["accuracy", "loss"], "better": "higher", "rows": rows}
+    assert summary([told]).splitlines()[2:] == [
+        "| `words` | small | accuracy, higher is better | 0.95 | 0.8 | 1.50 |  |"
+    ]
+    rows[1] |= {"recorded": [0.95, 6], "peer": {"name": "Keras", "seconds": 3}}
+    told |= {"better": "lower"}
+    assert summary([told]).splitlines()[2:] == ["| `words` | small | loss | 6 | 5 | 1.50 | 3.00 |"]
+    rows[1]["recorded"] = None
+    assert summary([told]).splitlines()[2:] == ["| `words` | small | accuracy |  | 0.8 | 1.50 | 3.00 |"]
+    told |= {"better": "higher"}
+    assert summary([told]).splitlines()[2:] == ["| `words` | large | accuracy, higher is better |  | 0.9 | 2.00 |  |"]
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.es.md"])

@@ -62,21 +62,23 @@ def markdown(found: list[dict[str, Any]]) -> str:
 
 
 def summary(found: list[dict[str, Any]]) -> str:
-    """A line a recipe, of its last column: the best forecast without a network, the best recorded, the best found."""
-    lines = [_line(["recipe", "scored by", "best without a network", "best recorded", "best here"]), _line(["---"] * 5)]
+    """Every model that has a recorded figure, by the last column with one; of other recipes the best, by the first."""
+    lines = [_line(["recipe", "model", "scored by", "recorded", "here", "s an epoch", "in Keras"])]
+    lines.append(_line(["---"] * 3 + ["---:"] * 4))
     for told in found:
-        best = min if told["better"] == "lower" else max
-
-        def chosen(pairs: list[tuple[str, float | None]], best: Any = best) -> str:
-            known = [(value, name) for name, value in pairs if value is not None]
-            return f"{_number(best(known)[0])}: {best(known)[1]}" if known else ""
-
-        rows = {kind: [row for row in told["rows"] if row["kind"] == kind] for kind in ("baseline", "model")}
-        cells = [f"`{told['name']}`", f"{told['columns'][-1]}{', higher is better' * (told['better'] == 'higher')}"]
-        cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["baseline"]]))
-        cells.append(chosen([(row["name"], (row.get("recorded") or [None])[-1]) for row in rows["model"]]))
-        cells.append(chosen([(row["name"], row["values"][-1]) for row in rows["model"]]))
-        lines.append(_line(cells))
+        models = [row for row in told["rows"] if row["kind"] == "model"]
+        rows = [row for row in models if any(known is not None for known in row.get("recorded") or ())]
+        if not rows:
+            best = min if told["better"] == "lower" else max
+            scored = [row for row in models if row["values"][0] is not None]
+            rows = [best(scored, key=lambda row: row["values"][0])] if scored else []
+        for row in rows:
+            known = row.get("recorded") or [None]
+            k = max((k for k, value in enumerate(known) if value is not None), default=0)
+            by = told["columns"][k] + (", higher is better" if told["better"] == "higher" else "")
+            cells = _cells(row)
+            name = f"`{told['name']}`"
+            lines.append(_line([name, row["name"].strip(), by, cells[2 + 2 * k], cells[1 + 2 * k], *cells[-2:]]))
     return "\n".join(lines) + "\n"
 
 
