@@ -26,7 +26,7 @@ CELLS = pytest.mark.parametrize("cell", [SIMPLE, LSTM, GRU, LAYERNORM], ids=lamb
 SPLITS = pytest.mark.parametrize(
     "split", cc.SPLITS, ids=lambda s: f"{s.parts}{' by units' if s.by_units else ' by rows'}"
 )
-SIZES = (5, 13, 7, 150)  # arrays above 64 KiB, whose memory is used again
+SIZES = (5, 13, 7, 150)  # arrays above 64 KiB, whose memory is used again here
 # These products' rows, not units, are dealt out among parts: another tile height may add in another order.
 BY_ROWS = ("x", "state0 h", "states h")
 
@@ -35,6 +35,11 @@ BY_ROWS = ("x", "state0 h", "states h")
 def _three_threads():
     with setting.threads(3):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _smaller_arrays_are_used_again(monkeypatch):
+    monkeypatch.setattr(memory, "_SMALL", 1 << 16)
 
 
 def copied(fields: dict[str, Any]) -> dict[str, Any]:

@@ -139,10 +139,11 @@ def test_rows_that_are_held_keep_their_state_bit_for_bit_and_owe_nothing(name: s
         assert not gradient[held].any()
 
 
-def test_recycled_memory_that_is_full_of_nan_does_no_harm() -> None:
-    """Blocks above 64 KiB come back to the next call of their size as the last one left them."""
+def test_recycled_memory_that_is_full_of_nan_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large blocks come back to the next call of their size as the last one left them."""
     from rnnkit_kernels.numba_cpu import memory
 
+    monkeypatch.setattr(memory, "_SMALL", 1 << 16)
     case = cc.draw(cells.LSTM(), (6, 24, 16, 66), "float32")
     first = {k: v.copy() for k, v in cc.compiled(case).all.items()}
     blocks = [memory.empty((1 << k) + (1 << k) // 4 * j, np.uint8) for k in range(16, 23) for j in range(4)]

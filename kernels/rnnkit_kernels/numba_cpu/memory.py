@@ -21,7 +21,7 @@ from ..types import Array
 
 __all__ = ["Pool", "empty", "held", "release", "zeros"]
 
-_SMALL = 64 << 10  # bytes from which on the allocator asks the system for pages
+_SMALL = 256 << 10  # bytes below which the allocator, once it has grown, is quicker than the list
 _PAGE = 4096
 _WAIT = 0.01  # seconds to wait for the list: a finaliser that asks for memory while it is held gets fresh pages
 
@@ -154,7 +154,7 @@ atexit.register(_POOL.close)
 def empty(shape: int | tuple[int, ...] | list[int], dtype: Any) -> Array:
     """An array of that shape and dtype, C-contiguous and writeable, with any numbers in it.
 
-    From 64 KiB on it starts at a multiple of 64 bytes and its memory is used again after the death of its last view;
+    From 256 KiB on it starts at a multiple of 64 bytes and its memory is used again after the death of its last view;
     smaller ones, and dtypes that are not plain numbers, are `np.empty`'s. Raises what `np.empty` raises.
     """
     array = _recycled(shape, np.dtype(dtype))
