@@ -60,7 +60,7 @@ def _walk(trees: tuple[Any, ...], path: tuple[Any, ...], found: list[tuple[Any, 
                 raise _other(path, head, tree)
         for key in head:
             _walk(tuple([tree[key] for tree in trees]), (*path, key), found)
-    elif isinstance(head, list | tuple):
+    elif isinstance(head, (list, tuple)):
         for tree in trees:
             if tree is not head and _sequence(tree) != _sequence(head):
                 raise _other(path, head, tree)
@@ -68,7 +68,7 @@ def _walk(trees: tuple[Any, ...], path: tuple[Any, ...], found: list[tuple[Any, 
             _walk(branches, (*path, i), found)
     else:
         for tree in trees:
-            if isinstance(tree, dict | list | tuple) or (tree is None) != (head is None):
+            if isinstance(tree, (dict, list, tuple)) or (tree is None) != (head is None):
                 raise _other(path, head, tree)
         if head is None:
             raise ValueError(f"{_place(path)} is None; expected an array: leave the entry out of every tree instead.")
@@ -77,7 +77,7 @@ def _walk(trees: tuple[Any, ...], path: tuple[Any, ...], found: list[tuple[Any, 
 
 def _sequence(tree: Any) -> object:
     """What two lists or tuples must share: their kind and their length; None for all else."""
-    return (isinstance(tree, list), len(tree)) if isinstance(tree, list | tuple) else None
+    return (isinstance(tree, list), len(tree)) if isinstance(tree, (list, tuple)) else None
 
 
 def _other(path: tuple[Any, ...], head: Any, tree: Any) -> ValueError:
@@ -94,6 +94,6 @@ def _place(path: tuple[Any, ...]) -> str:
 def _words(tree: Any) -> str:
     if isinstance(tree, dict):
         return f"a dict with keys {list(tree)}"
-    if isinstance(tree, list | tuple):
+    if isinstance(tree, (list, tuple)):
         return f"a {'list' if isinstance(tree, list) else 'tuple'} of {len(tree)}"
     return "None" if tree is None else "a leaf"
