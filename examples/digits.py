@@ -9,6 +9,7 @@ in which a GRU begins, and that spells "cero", "uno", ... "nueve", or, in a seco
 learn from the images moved by a pixel each way. A name counts where every letter of it is right.
 """
 
+import textwrap
 from functools import partial
 
 import numpy as np
@@ -90,7 +91,7 @@ def main():
     told = {language: read_names(model, language, asked) for language, model in models.items()}
     right = np.array([told["Spanish"][k] == NAMES["Spanish"][digit] for k, digit in enumerate(truth)])
     wrong = [f"{told['Spanish'][k]} for {NAMES['Spanish'][truth[k]]}" for k in np.flatnonzero(~right)[:5]]
-    print(f"\n  wrong: {', '.join(wrong)}")
+    print(textwrap.fill(f"wrong: {', '.join(wrong)}", 78, initial_indent="\n  ", subsequent_indent="    "))
     recipe.finish(picture(asked, truth, told, right))
 
 
