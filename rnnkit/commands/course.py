@@ -79,14 +79,15 @@ def run(options: Namespace) -> int:
             raise unknown("recipe", name, ("all", *RECIPES))
     if options.data is not None and not options.data.is_dir():
         raise NotADirectoryError(f"--data is the folder of the data files; {options.data} is not a folder")
+    with_data = [name for name in names if _needs_data(folder / f"{name}.py")]
+    if with_data and options.data is None:
+        raise ValueError(f"{', '.join(with_data)}: data files are needed; give --data FOLDER, where they lie")
     failed = []
     for name in names:
         start = time.monotonic()
         command = [sys.executable, str(folder / f"{name}.py"), "--out", str(options.out), "--seeds", str(options.seeds)]
         command += [f"--{flag}" for flag in ("quick", "peer") if getattr(options, flag)]
-        if _needs_data(folder / f"{name}.py"):
-            if options.data is None:
-                raise ValueError(f"{name} needs a data file: give --data FOLDER, where the files lie")
+        if name in with_data:
             command += ["--data", str(options.data)]
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
