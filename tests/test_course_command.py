@@ -107,10 +107,12 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(recipes, capsys, given, sen
     assert sentence in capsys.readouterr().err
 
 
-def test_a_recipe_with_a_data_file_asks_for_its_folder(recipes, capsys):
+def test_recipes_with_data_files_ask_for_their_folder_before_any_is_run(recipes, tmp_path, capsys):
+    (recipes / "broken.py").write_text((recipes / "line.py").read_text())
     (recipes / "line.py").write_text('"""Needs one.\n\n    python line.py --data FILE\n"""\n')
-    assert main(["course", "line"]) == 2
-    assert "give --data FOLDER" in capsys.readouterr().err
+    assert main(["course", "all", "--out", str(tmp_path / "out")]) == 2
+    assert "rnnkit: line: data files are needed; give --data FOLDER" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
