@@ -16,7 +16,7 @@ import numpy as np
 from recipe import Recipe
 
 from rnnkit.data import sine_waves
-from rnnkit.plots.figure import BLUE, COLOURS, INK, legend, new_figure, style
+from rnnkit.plots.figure import BLUE, COLOURS, INK, TRUTH, legend, new_figure, style
 
 SERIES, TRAIN, VALID, WINDOW, AHEAD, SHOWN = 10_000, 7_000, 2_000, 50, 10, 3
 
@@ -106,7 +106,7 @@ def mse(forecast, truth):
 def picture(series, told):
     figure = new_figure(13.3, 4.4)
     for k, axes in enumerate(figure.subplots(1, SHOWN, sharey=True)):
-        axes.plot(series[k, :, 0], color="#8b939e", marker=".", linewidth=1, label="series")
+        axes.plot(series[k, :, 0], color=TRUTH, marker=".", linewidth=1, label="series")
         for (name, forecast), colour in zip(told.items(), (COLOURS[1], BLUE), strict=True):
             axes.plot(np.arange(AHEAD) + WINDOW, forecast[k], color=colour, marker="o", markersize=4, label=name)
         axes.axvline(WINDOW - 0.5, color=INK, linewidth=0.8, linestyle=":")

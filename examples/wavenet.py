@@ -22,7 +22,7 @@ import numpy as np
 from recipe import Recipe
 
 from rnnkit.data import sine_waves
-from rnnkit.plots.figure import BLUE, INK, legend, new_figure, style
+from rnnkit.plots.figure import BLUE, INK, TRUTH, legend, new_figure, style
 
 STEPS, LEVELS, LOW, HIGH, NOISE = 1_024, 64, -0.75, 0.75, 0.1
 DILATIONS, STACKS, FILTERS, BATCH, DRAWN = tuple(2**k for k in range(10)), 3, 16, 8, 3
@@ -117,7 +117,7 @@ def picture(truth, drawn):
     figure = new_figure(13.3, 6.4)
     half = len(truth) - len(drawn[0])
     for k, axes in enumerate(figure.subplots(len(drawn), 1, sharex=True, sharey=True)):
-        axes.plot(truth, color="#8b939e", linewidth=1, label="series")
+        axes.plot(truth, color=TRUTH, linewidth=1, label="series")
         axes.plot(np.arange(half, len(truth)), drawn[k], color=BLUE, linewidth=1, label="drawn by the WaveNet")
         axes.axvline(half - 0.5, color=INK, linewidth=0.8, linestyle=":")
         style(axes, "" if k else "One series, three ways on", "step" if k + 1 == len(drawn) else "", "value")

@@ -9,10 +9,10 @@ from typing import Any
 from rnnkit_kernels.types import Array
 
 from .context import Context
-from .layers.base import Layer, Params, Pullback
+from .layers.base import Layer, Params, Pullback, Shape
 from .layers.recurrent import Recurrent, State
 
-__all__ = ["Back", "reach_in_a_row", "through"]
+__all__ = ["Back", "reach_in_a_row", "shape_in_a_row", "through"]
 
 Back = Callable[[Array], tuple[list[Params], Array]]  # dy -> (dparams nested like the parameters, dx)
 
@@ -62,6 +62,13 @@ def through(
         return dparams, dy
 
     return y, ctx.mask if y.ndim > 2 else None, back  # where no steps are left, none is masked
+
+
+def shape_in_a_row(layers: Iterable[Layer], shape: Shape) -> Shape:
+    """What comes out of layers one after another for x of that shape, batch included; nothing is drawn."""
+    for layer in layers:
+        shape = layer.plan(shape)[1]
+    return shape
 
 
 def reach_in_a_row(layers: Iterable[Layer]) -> tuple[float, int]:

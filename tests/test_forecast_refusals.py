@@ -2,26 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from forecast_cases import QUIET, VALUES, hours, made
 
 from rnnkit import Sequential
 from rnnkit.callbacks import LambdaCallback
 from rnnkit.data import MinMaxScaler, Series
 from rnnkit.forecast import Forecaster
 from rnnkit.layers import GRU, Bidirectional, Conv1D, Dense, Flatten
-
-VALUES = np.sin(np.arange(120.0))
-QUIET = {"epochs": 0, "verbose": 0}
-few = settings(max_examples=25, derandomize=True, deadline=None)
-
-
-def made(answer=1, **changed):
-    given_ = {"window": 6, "horizon": 1} | changed
-    return Forecaster(Sequential([Flatten(), Dense(answer)], seed=0), **given_)
-
-
-def hours(n, start="2009-01-01T00", step=1):
-    return np.datetime64(start, "h") + step * np.arange(n)
 
 
 @pytest.mark.parametrize(

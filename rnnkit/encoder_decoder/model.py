@@ -13,6 +13,7 @@ from rnnkit_kernels.types import Array
 from .. import losses, optimizers, ragged
 from ..batches import checked, from_arrays, source
 from ..border import whole
+from ..chain import Back
 from ..context import Context
 from ..foreign import refuse
 from ..history import History
@@ -20,7 +21,7 @@ from ..metrics import get as metric_of
 from .decoding import Decoded, beam, greedy
 from .exact_match import ExactMatch
 from .forcing import Forcing
-from .pair import Back, Pair
+from .pair import Pair
 from .steps import Steps
 
 __all__ = ["EncoderDecoder"]

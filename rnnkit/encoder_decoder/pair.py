@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
 from ..batches import Batch, Form
+from ..chain import Back, shape_in_a_row
 from ..context import Context
 from ..layers.base import Layer, Params, Shape
 from ..layers.container import refuse_stateful
@@ -25,8 +26,6 @@ from .steps import Steps
 from .tokens import Vocabulary
 
 __all__ = ["Pair", "decoder_shape"]
-
-Back = Callable[[Array], tuple[list[Params], Array]]
 
 
 class Pair:
@@ -64,7 +63,7 @@ class Pair:
     def accept(self, shape: Shape) -> None:
         """Builds the model for x of that shape, batch included, or refuses a shape that it was not built for."""
         if self._bridge is None:
-            out = _planned(self.encoder.layers, shape)
+            out = shape_in_a_row(self.encoder.layers, shape)
             self._bridge = build_bridge(self.encoder.layers, self.decoder.layers, out)
         self.encoder.accept(shape)
 
@@ -206,13 +205,7 @@ def decoder_shape(layers: Sequence[Layer]) -> Shape:
     """
     if layers[0].takes_indices:
         return (None, None)
-    size = _planned(layers, (None, None, 1))[-1]  # whatever it reads, its last layer writes as many
-    if _planned(layers, (None, None, 2))[-1] != size:
+    size = shape_in_a_row(layers, (None, None, 1))[-1]  # whatever it reads, its last layer writes as many
+    if shape_in_a_row(layers, (None, None, 2))[-1] != size:
         raise ValueError("the decoder's last layer does not say how many tokens there are: end it with Dense(tokens)")
     return (None, None, size)
-
-
-def _planned(layers: Sequence[Layer], shape: Shape) -> Shape:
-    for layer in layers:
-        shape = layer.plan(shape)[1]
-    return shape

@@ -12,6 +12,7 @@ from rnnkit_kernels.types import Array
 from ..context import Context
 from ..layers.base import Layer, Params
 from ..layers.streams import LayerStream
+from ..losses.crossentropy import log_softmax
 from .bridge import States
 from .tokens import Vocabulary
 
@@ -54,8 +55,7 @@ class Steps:
         if np.isnan(y).any():
             raise FloatingPointError("an output of the decoder is not a number: its weights are too large, or x is")
         if self._logits:
-            shifted = y - y.max(axis=-1, keepdims=True)
-            return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+            return log_softmax(y)
         with np.errstate(divide="ignore"):  # a token that is ruled out has log p = -inf
             return np.log(y / y.sum(axis=-1, keepdims=True))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
+from ..chain import shape_in_a_row
 from ..layers.base import Shape
 from ..model import Sequential
 
@@ -65,9 +66,7 @@ class Method(ABC):
         """The shape of one answer of the model. Builds a model that is not; raises ValueError for what does not fit."""
         D, T = self.columns, len(self.targets)
         model.accept((None, self.window, D))
-        shape: Shape = (None, self.window, D)
-        for layer in model.layers:
-            shape = layer.plan(shape)[1]
+        shape = shape_in_a_row(model.layers, (None, self.window, D))
         if shape[1:] not in self.answers:
             wanted = " or ".join(str((None, *answer)) for answer in self.answers)
             targets = f"{T} target{'s' * (T > 1)}"

@@ -24,7 +24,7 @@ from .base import PerRow, PerValue
 from .comparison import Comparison, compare_rows
 from .regression import EPSILON
 
-__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "log_softmax"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class _OfClasses(PerRow):
         that sums to 0 has nothing to share out: it counts as p = 0 for every class, and its gradient is 0.
         """
         if self.from_logits:
-            log_p = _log_softmax(y)
+            log_p = log_softmax(y)
             return _cross(t, log_p), np.sum(t, axis=-1, keepdims=True) * np.exp(log_p) - t
         whole = _whole(y)
         share = y / whole
@@ -171,7 +171,7 @@ class SparseCategoricalCrossentropy(_OfClasses):
         """As `against` a one-hot row, to the same bits, without the terms that are zeros."""
         label, hit = target.astype(np.int64), target == np.arange(y.shape[-1], like=y)
         if self.from_logits:
-            log_p = _log_softmax(y)
+            log_p = log_softmax(y)
             return -np.take_along_axis(log_p, label, axis=-1), np.exp(log_p) - hit
         whole = _whole(y)
         if not np.isfinite(whole).all():  # zeros times infinity
@@ -186,7 +186,8 @@ class SparseCategoricalCrossentropy(_OfClasses):
         return self._forecast(rng, shape), rng.integers(0, shape[-1], shape[:-1]).astype(float)
 
 
-def _log_softmax(y: Array) -> Array:
+def log_softmax(y: Array) -> Array:
+    """y - log(sum exp y) along the last axis, of y's shape and dtype."""
     shifted = y - np.max(y, axis=-1, keepdims=True)
     return cast(Array, shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True)))
 

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.checks import count
-from .figure import BLUE, COLOURS, INK, ORANGE, legend, new_figure, style
-from .windows import time_axis
+from .figure import BLUE, COLOURS, ORANGE, TRUTH, bars, legend, new_figure, style, time_axis
 
 if TYPE_CHECKING:
     from ..forecast import Backtest
 
 __all__ = ["backtest"]
-
-_TRUTH = "#8b939e"
 
 
 def backtest(made: Backtest, *, target: str | int = 0, step: int = 1) -> Any:
@@ -36,7 +33,7 @@ def backtest(made: Backtest, *, target: str | int = 0, step: int = 1) -> Any:
     figure = new_figure(13.3, 7.6 if H > 1 else 6.8)
     grid = figure.add_gridspec(2, 2, width_ratios=(1.5, 1), height_ratios=(1.25, 1))
     above = figure.add_subplot(grid[0, :])
-    above.plot(x, made.truth[at][:, place], color=_TRUTH, linewidth=1.6 if K <= 2000 else 0.6, label="truth")
+    above.plot(x, made.truth[at][:, place], color=TRUTH, linewidth=1.6 if K <= 2000 else 0.6, label="truth")
     above.plot(x, made.forecast[at][:, place], color=BLUE, linewidth=1.6 if K <= 2000 else 0.6, label="model", zorder=3)
     best = _best(made, place)
     above.plot(x, made.forecasts[best][at][:, place], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 2)), label=best)
@@ -52,14 +49,8 @@ def backtest(made: Backtest, *, target: str | int = 0, step: int = 1) -> Any:
 def _by_step(axes: Any, made: Backtest, place: int, unit: str) -> None:
     H = made.truth.shape[1]
     if H == 1:
-        names = sorted(made.scores, key=lambda name: -made.scores[name].mae[0, place])
-        values = [made.scores[name].mae[0, place] for name in names]
-        axes.barh(names, values, color=[BLUE if name == "model" else "#c5cbd3" for name in names], height=0.62)
-        for row, value in enumerate(values):
-            axes.annotate(f"{value:.3g}", (value, row), (4, 0), textcoords="offset points", va="center", color=INK)
-        style(axes, "Mean absolute error", f"lower is better, {unit}")
-        axes.grid(False, axis="y")
-        axes.margins(x=0.12)
+        errors = {name: float(scores.mae[0, place]) for name, scores in made.scores.items()}
+        bars(axes, errors, "model", "Mean absolute error", unit)
         return
     ahead = made.lead + 1 + np.arange(H)
     colours = iter(COLOURS[1:])
@@ -78,13 +69,13 @@ def _from_one(axes: Any, made: Backtest, place: int, unit: str) -> None:
         truth, forecast = made.truth[:, 0, place], made.forecast[:, 0, place]
         there = truth[~np.isnan(truth)]
         if len(there):
-            axes.plot([there.min(), there.max()], [there.min(), there.max()], color=_TRUTH, linewidth=1)
+            axes.plot([there.min(), there.max()], [there.min(), there.max()], color=TRUTH, linewidth=1)
         axes.plot(truth, forecast, ".", color=BLUE, markersize=4)
         style(axes, "Forecast against truth", f"truth, {unit}", f"forecast, {unit}")
         return
     k = K - 1
     ahead = made.lead + 1 + np.arange(H)
-    axes.plot(ahead, made.truth[k, :, place], color=_TRUTH, marker="o", markersize=3.4, label="truth")
+    axes.plot(ahead, made.truth[k, :, place], color=TRUTH, marker="o", markersize=3.4, label="truth")
     axes.plot(ahead, made.forecast[k, :, place], color=BLUE, marker="o", markersize=3.4, label="model", zorder=3)
     best = _best(made, place)
     axes.plot(ahead, made.forecasts[best][k, :, place], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 2)), label=best)

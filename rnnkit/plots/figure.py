@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from rnnkit_kernels.types import Array
+
 from ..files import write_atomically
 
-__all__ = ["BLUE", "COLOURS", "DPI", "GREY", "INK", "ORANGE", "legend", "new_figure", "save_figure", "style"]
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "DPI",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "TRUTH",
+    "bars",
+    "legend",
+    "new_figure",
+    "save_figure",
+    "style",
+    "time_axis",
+]
 
 DPI = 120
 
@@ -17,6 +34,7 @@ DPI = 120
 BLUE, ORANGE = "#0072b2", "#d55e00"
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, GREY, _LINE, _GRID = "#262b33", "#5d6673", "#b9c0ca", "#e6e9ed"
+TRUTH, _OTHERS = "#8b939e", "#c5cbd3"
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -64,6 +82,36 @@ def legend(axes: Any) -> None:
             handles, names, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(names), frameon=False, fontsize=9,
             labelcolor=INK, handlelength=1.6, columnspacing=1.4, borderaxespad=0.3, borderpad=0.1,
         )  # fmt: skip
+
+
+def time_axis(axes: Any, steps: Array) -> None:
+    """The x axis of a panel over dates or numbers: few short dates, hardly a margin."""
+    axes.margins(x=0.01)
+    if steps.dtype.kind == "M":
+        from matplotlib import dates
+
+        ticks: Any = dates  # only some of its functions have types
+        locator = ticks.AutoDateLocator(maxticks=10)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ticks.ConciseDateFormatter(locator))
+
+
+def bars(axes: Any, errors: Mapping[str, float], own: str, title: str, unit: str) -> None:
+    """Errors by name as bars, the best on top, the bar of `own` in blue."""
+    names = sorted(errors, key=lambda name: errors[name], reverse=True)
+    axes.barh(
+        names, [errors[name] for name in names], color=[BLUE if n == own else _OTHERS for n in names], height=0.62
+    )
+    for place, name in enumerate(names):
+        axes.annotate(
+            f"{errors[name]:.3g}", (errors[name], place), (4, 0), textcoords="offset points", va="center", color=INK,
+            fontsize=9,
+        )  # fmt: skip
+    axes.margins(x=0.12)
+    style(axes, title, f"lower is better, {unit}" if unit else "lower is better")
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.spines["left"].set_color(GREY)
 
 
 def _png(figure: Any) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .curves import draw_curve
-from .figure import BLUE, COLOURS, GREY, INK, legend, new_figure, style
+from .figure import BLUE, COLOURS, INK, TRUTH, bars, legend, new_figure, style, time_axis
 
 if TYPE_CHECKING:
     from ..history import History
@@ -68,7 +68,9 @@ def training_report(
     else:
         style(curve, "No epoch was finished")
     if scores:
-        _bars(figure.add_subplot(grid[0, 1]), scores, unit)
+        errors = {name: score["mae"] for name, score in scores.items()}
+        panel = figure.add_subplot(grid[0, 1])
+        bars(panel, errors, next(iter(errors)), "Mean absolute error, test part", unit)
     _draw(figure.add_subplot(grid[1, :]), when, lines, "Test part: forecast and truth", unit)
     last = min(len(when), max(_ZOOM[0], min(_ZOOM[1], len(when) // 4)))
     part = {name: values[-last:] for name, values in lines.items()}
@@ -91,37 +93,11 @@ def _lines(steps: ArrayLike, truth: ArrayLike, forecast: ArrayLike, others: Mapp
 def _draw(axes: Any, steps: Any, lines: dict[str, Any], title: str, unit: str, dots: bool = False) -> None:
     width = 1.6 if len(steps) <= 2000 else 0.6
     points = {"marker": "o", "markersize": 3.4} if dots else {}
-    axes.plot(steps, lines["truth"], color="#8b939e", linewidth=width, label="truth", **points)
+    axes.plot(steps, lines["truth"], color=TRUTH, linewidth=width, label="truth", **points)
     axes.plot(steps, lines["forecast"], color=BLUE, linewidth=width, label="forecast", alpha=0.95, zorder=3)
     others = list(lines)[2:]
     for name, colour in zip(others, COLOURS[1:] * len(others), strict=False):
         axes.plot(steps, lines[name], color=colour, linewidth=1.1, linestyle=(0, (4, 2)), label=name)
-    if steps.dtype.kind == "M":
-        from matplotlib import dates
-
-        ticks: Any = dates  # only some of its functions have types
-        locator = ticks.AutoDateLocator(maxticks=10)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ticks.ConciseDateFormatter(locator))
-    axes.margins(x=0.01)
+    time_axis(axes, steps)
     style(axes, title, "date" if steps.dtype.kind == "M" else "step", unit or "value")
     legend(axes)
-
-
-def _bars(axes: Any, scores: Mapping[str, Mapping[str, float]], unit: str) -> None:
-    """Mean absolute errors, the best on top, the network's own bar in blue."""
-    own = next(iter(scores))
-    names = sorted(scores, key=lambda name: scores[name]["mae"], reverse=True)
-    values = [scores[name]["mae"] for name in names]
-    colours = [BLUE if name == own else "#c5cbd3" for name in names]
-    axes.barh(names, values, color=colours, height=0.62)
-    for place, value in enumerate(values):
-        axes.annotate(
-            f"{value:.3g}", (value, place), (4, 0), textcoords="offset points", va="center", color=INK, fontsize=9
-        )
-    axes.margins(x=0.12)
-    in_unit = f", {unit}" if unit else ""
-    style(axes, "Mean absolute error, test part", f"lower is better{in_unit}")
-    axes.grid(False, axis="y")
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.spines["left"].set_color(GREY)

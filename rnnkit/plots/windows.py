@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 from rnnkit_kernels.types import Array
 
 from ..data.checks import count, numbers
-from .figure import BLUE, GREY, ORANGE, legend, new_figure, style
+from .figure import BLUE, GREY, ORANGE, TRUTH, legend, new_figure, style, time_axis
 
-__all__ = ["time_axis", "windows"]
+__all__ = ["windows"]
 
 _PARTS = (("train", "#e8eef4"), ("validation", "#f7ecd9"), ("test", "#f6e1dd"))
-_TRUTH = "#8b939e"
 
 
 def windows(
@@ -49,7 +48,7 @@ def windows(
         raise ValueError(f"{ends[1]} rows are too few for a window of {window} + {lead} left out + {horizon}")
     figure = new_figure(13.3, 7.2)
     above, below = figure.subplots(2, 1, height_ratios=(1, 1.1))
-    above.plot(x, y, color=_TRUTH, linewidth=1.2 if len(y) <= 2000 else 0.6)
+    above.plot(x, y, color=TRUTH, linewidth=1.2 if len(y) <= 2000 else 0.6)
     for (part, colour), begin, end in zip(_PARTS, ends, ends[1:], strict=False):
         if parts is None or end == begin:
             continue
@@ -75,18 +74,6 @@ def windows(
     return figure
 
 
-def time_axis(axes: Any, steps: Array) -> None:
-    """The x axis of a panel over dates or numbers: few short dates, hardly a margin."""
-    axes.margins(x=0.01)
-    if steps.dtype.kind == "M":
-        from matplotlib import dates
-
-        ticks: Any = dates  # only some of its functions have types
-        locator = ticks.AutoDateLocator(maxticks=10)
-        axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ticks.ConciseDateFormatter(locator))
-
-
 def _bar(axes: Any, x: Array, begin: int, sizes: tuple[int, int, int]) -> None:
     """A window and its horizon as a bar along the bottom of the panel."""
     window, lead, horizon = sizes
@@ -107,7 +94,7 @@ def _one(axes: Any, x: Array, y: Array, begin: int, sizes: tuple[int, int, int])
     axes.plot(x[begin : last + horizon], y[begin : last + horizon], color="#d5dae0", linewidth=1)
     axes.plot(x[begin:first], y[begin:first], color=BLUE, linewidth=1.4, label=f"window, {window}", **dots)
     if lead:
-        axes.plot(x[first:last], y[first:last], color=_TRUTH, linewidth=0, label=f"left out, {lead}", **dots)
+        axes.plot(x[first:last], y[first:last], color=TRUTH, linewidth=0, label=f"left out, {lead}", **dots)
     axes.plot(
         x[last : last + horizon],
         y[last : last + horizon],
