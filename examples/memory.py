@@ -22,6 +22,7 @@ import statistics
 import time
 
 import numpy as np
+from memory_picture import picture
 from memory_problems import Adding, Copy
 from recipe import Recipe
 
@@ -31,7 +32,6 @@ from rnnkit.callbacks import LambdaCallback
 from rnnkit.commands.threads import one_thread
 from rnnkit.layers import GRU, LSTM, Dense, LayerNormSimpleRNN, SimpleRNN
 from rnnkit.optimizers import Adam
-from rnnkit.plots.figure import COLOURS, INK, new_figure, style
 
 UNITS, ROUND, SOLVED, SEEN = 32, 100, 0.01, 100  # a round is 100 batches; gradients are looked at over SEEN steps
 CELLS = {
@@ -106,28 +106,6 @@ def main():
     for cell in CELLS:
         print(f"  {cell:<30}{before[cell][-1]:10.1e} at the start{after[cell][-1]:10.1e} trained")
     recipe.finish(picture(found, asked, before, after))
-
-
-def picture(found, asked, before, after):
-    figure = new_figure(13.3, 8.6)
-    (adding, copy), gradients = figure.subplots(2, 2)
-    for axes, problem, title in ((adding, Adding, "Adding"), (copy, Copy, "Copy")):
-        shown = asked[problem]
-        for cell, colour in zip(CELLS, COLOURS, strict=False):
-            share = [loss / problem.baseline(T) for loss, T in zip(found[problem, cell], shown, strict=True)]
-            axes.plot(shown, share, color=colour, marker="o", markersize=4, label=cell)
-        axes.plot(shown, [1] * len(shown), color=INK, linestyle=(0, (4, 2)), label="no memory")
-        axes.set(xscale="log", yscale="log" if problem is Adding else "linear", xticks=shown, xticklabels=shown)
-        axes.set_xticks([], minor=True)
-        style(axes, f"{title}: loss beside the best without memory", "steps T", "share of its loss")
-    for axes, norms, title in zip(gradients, (before, after), ("before training", "after training"), strict=True):
-        for cell, colour in zip(CELLS, COLOURS, strict=False):
-            axes.plot(np.where(norms[cell] > 0, norms[cell], np.nan), color=colour, label=cell)
-        axes.set_yscale("log")
-        style(axes, f"Gradient of adding, {title}", "steps back from the end", "length of dL/d(state), 1 at the end")
-    named = copy.get_legend_handles_labels()
-    figure.legend(*named, loc="outside upper left", ncols=6, frameon=False, fontsize=10, labelcolor=INK)
-    return figure
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ import time
 
 import numpy as np
 from recipe import Recipe
+from wavenet_levels import LEVELS, noise_alone, to_level, to_value
 
 from rnnkit.data import sine_waves
 from rnnkit.plots.figure import BLUE, INK, TRUTH, legend, new_figure, style
 
-STEPS, LEVELS, LOW, HIGH, NOISE = 1_024, 64, -0.75, 0.75, 0.1
-DILATIONS, STACKS, FILTERS, BATCH, DRAWN = tuple(2**k for k in range(10)), 3, 16, 8, 3
+STEPS, DILATIONS, STACKS, FILTERS, BATCH, DRAWN = 1_024, tuple(2**k for k in range(10)), 3, 16, 8, 3
 
 
 def wavenet(dilations, updates):
@@ -48,23 +48,6 @@ def compiled(library, read, seed, updates):
     model = library.Sequential([*read, library.layers.Dense(LEVELS, activation="softmax")], **seed)
     model.compile(loss="sparse_categorical_crossentropy", optimizer=library.optimizers.Adam(rate))
     return model
-
-
-def to_level(values):
-    return np.clip((values - LOW) / (HIGH - LOW) * LEVELS, 0, LEVELS - 1).astype(np.int64)
-
-
-def to_value(levels):
-    """The middle of a level."""
-    return np.float32(LOW + (levels + 0.5) * (HIGH - LOW) / LEVELS)
-
-
-def noise_alone():
-    """Nats a step of one who knows the waves: the noise, uniform, falls on some levels, wherever the wave runs."""
-    edges = np.arange(-1, 8) * (HIGH - LOW) / LEVELS
-    starts = np.linspace(0, edges[1] - edges[0], 1_000)[:, None] - (edges[1] - edges[0])
-    share = np.diff(np.clip(edges - starts, 0, NOISE)) / NOISE
-    return float(-(share * np.log(np.where(share > 0, share, 1))).sum(axis=1).mean())
 
 
 def generate(model, past, steps, rng):

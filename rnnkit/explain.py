@@ -1,10 +1,11 @@
-"""Which kernel runs and why: `model.explain()`."""
+"""Which kernel runs and why: `model.explain()`, of layers in a row, and of several such rows in one model."""
 
 from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,22 @@ from .summary import Summary
 if TYPE_CHECKING:
     from .stack import Stack
 
-__all__ = ["explain"]
+__all__ = ["Side", "explain", "explain_sides"]
 
-_WIDTH = 100
+_WIDTH, _NAMED = 100, 24  # characters of a line, and of a layer with its place
 _REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Side:
+    """Layers in a row, and the shape of what they read; name: "encoder", or "" where a model has no other side."""
+
+    name: str
+    model: Stack
+    shape: Shape
+
+    def place(self, line: Line) -> str:
+        return f"{self.name} {line.place}".strip()
 
 
 def explain(
@@ -30,41 +43,59 @@ def explain(
     """What `Stack.explain` says; see there."""
     model.check_built("explain")
     shape = filled(model, whole("batch_size", batch_size, 1), None if steps is None else whole("steps", steps, 1))
+    what = "fit: forward and back" if training else "predict: forward alone"
+    return explain_sides([Side("", model, shape)], what, training, measure)
+
+
+def explain_sides(sides: Sequence[Side], what: str, training: bool, measure: bool) -> Summary:
+    """A table with the layers of each side, and around it what holds for all: they share backend and dtype.
+
+    what   is done with the model, in words
+    """
+    model = sides[0].model
+    if measure and model.backend.place is not None:
+        raise ValueError("measure=True times layers on the CPU: leave it out, or build the model with backend='auto'")
     given = Circumstances(model.backend, str(model.dtype), training)
-    found = list(lines(model, shape, given))
-    head = _head(given, shape)
+    found = [(side, line, seen) for side in sides for line, seen in lines(side.model, side.shape, given)]
+    head = [(side.name or "input", f"{tuple(side.shape)} of {given.dtype}, {what}") for side in sides]
+    head += _machine(given)
     titles = ["layer", "kernel", "threads", "lanes", "forward", "weights"]
     if training:
         titles[5:5] = ["and back"]
         titles.append("tape")
     rows = [titles]
     peak, how = _peak(given) if measure else (0.0, "")
-    for line, seen in found:
-        cells = [f"{line.place} {line.kind}"[:24], line.kernel, line.split, str(line.lanes or ""), _count(line.forward)]
+    for side, line, seen in found:
+        first = f"{side.place(line)} {line.kind}"[: _NAMED + len(side.name)]
+        cells = [first, line.kernel, line.split, str(line.lanes or ""), _count(line.forward)]
         cells += [_count(line.forward + line.backward)] if training else []
         cells += [_bytes(line.weights)] + ([_bytes(line.tape)] if training else [])
         if measure:
-            cells += _measured(model, line, seen, given, peak)
+            cells += _measured(side.model, line, seen, given, peak)
         rows.append(cells)
     if measure:
         titles += ["time", "share"]
         head.append(("share", f"of {_count(int(peak))} operations a second: {how}"))
-    return Summary("\n".join([*_told(head), "", *_table(rows), "", *_told(_reasons(line for line, _ in found))]))
+    reasons = _reasons((side.place(line), line) for side, line, _ in found)
+    return Summary("\n".join([*_told(head), "", *_table(rows), "", *_told(reasons)]))
 
 
-def _reasons(found: Iterable[Line]) -> list[tuple[str, str]]:
+def _reasons(found: Iterable[tuple[str, Line]]) -> list[tuple[str, str]]:
     """Why each layer runs as it does, those with one reason together: kernel, reason, places."""
     places: dict[tuple[str, str], list[str]] = {}
-    for line in found:
+    for place, line in found:
         if line.kernel:
-            places.setdefault((line.kernel, line.why), []).append(line.place)
+            places.setdefault((line.kernel, line.why), []).append(place)
     return [(kernel, f"{why}: {', '.join(at)}") for (kernel, why), at in places.items()]
 
 
-def _head(given: Circumstances, shape: Shape) -> list[tuple[str, str]]:
-    what = "fit: forward and back" if given.training else "predict: forward alone"
+def _machine(given: Circumstances) -> list[tuple[str, str]]:
     backend = given.backend
-    head = [("input", f"{tuple(shape)} of {given.dtype}, {what}"), ("backend", f"{backend.name}: {backend.reason}")]
+    head = [("backend", f"{backend.name}: {backend.reason}")]
+    if backend.place is not None:
+        from rnnkit_kernels.cuda_gpu.missing import facts as gpu
+
+        return [*head, *gpu().items()]
     if backend.name == "numpy":
         return [*head, ("threads", "those of NumPy's BLAS")]
     from rnnkit_kernels.numba_cpu.account import facts

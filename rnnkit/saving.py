@@ -1,15 +1,20 @@
-"""Models as files: safetensors, with the configuration in its metadata. Never pickle, and never half a file."""
+"""Models as files: safetensors, with the configuration in its metadata. Never pickle, and never half a file.
+
+What is more than a model, such as a `Forecaster`, is written and read through the same border, with its model in it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from rnnkit_kernels.devices import host
 from rnnkit_kernels.types import Array
 
 from . import layers
@@ -18,25 +23,60 @@ from .layers.base import Shape
 from .model import Sequential
 from .spelling import read, spell
 
-__all__ = ["compare", "compile_as", "compiled_config", "input_shape", "load", "planned", "save", "write"]
+__all__ = [
+    "FORECASTER",
+    "MODELS",
+    "PAIR",
+    "Opened",
+    "compare",
+    "compile_as",
+    "compiled_config",
+    "config_of",
+    "filled",
+    "input_shape",
+    "load",
+    "opened",
+    "planned",
+    "save",
+    "sequential",
+    "tensors",
+    "write",
+]
 
-_FORMAT, _PAIR = "rnnkit model 1", "rnnkit encoder-decoder 1"
+MODELS = _FORMAT, PAIR = "rnnkit model 1", "rnnkit encoder-decoder 1"
+FORECASTER = "rnnkit forecaster 1"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that is open: its configuration, {} where it has none; shape and code of each tensor by name, and how to
+    read one."""
+
+    config: dict[str, Any]
+    sizes: dict[str, Any]
+    tensor: Callable[[str], Array]
 
 
 def save(model: Sequential, path: str | PathLike[str]) -> None:
     """See `Sequential.save`. Raises ValueError for an unbuilt model or for an object that a file cannot name."""
+    write(Path(path), tensors(model.params), config_of(model))
+
+
+def config_of(model: Sequential) -> dict[str, Any]:
+    """All of a model but its weights as plain data; raises what `save` raises."""
     if not model.built:
         raise ValueError("an unbuilt model has no weights to save: build it, or use it on data first")
-    config = {
+    return {
         "format": _FORMAT,
         "dtype": str(model.dtype),
         "seed": model.seed,
-        "shape": model.shapes[0],
+        "shape": spell(model.shapes[0]),
         "steps_fixed": model.input_shape == model.shapes[0],
         "layers": [spell(layer) for layer in model.layers],
         "compiled": compiled_config(model),
     }
-    write(Path(path), model.params, json.dumps(config))
 
 
 def compiled_config(model: Any) -> dict[str, Any] | None:
@@ -51,12 +91,22 @@ def compiled_config(model: Any) -> dict[str, Any] | None:
     }
 
 
-def write(path: Path, params: Sequence[dict[str, Array]], config: str) -> None:
-    """Weights, named "place.weight", and a configuration as one safetensors file."""
+def tensors(params: Sequence[dict[str, Array]], before: str = "") -> dict[str, Array]:
+    """Weights named "place.weight", with something before it."""
+    return {f"{before}{k}.{name}": w for k, p in enumerate(params) for name, w in p.items()}
+
+
+def filled(params: Sequence[dict[str, Array]], tensor: Callable[[str], Array], before: str = "") -> list[Any]:
+    """The inverse of `tensors`: parameters nested like `params`, read from a file."""
+    return [{name: tensor(f"{before}{k}.{name}") for name in p} for k, p in enumerate(params)]
+
+
+def write(path: Path, tensors: dict[str, Array], config: dict[str, Any]) -> None:
+    """Arrays by name and a configuration as one safetensors file."""
     from safetensors.numpy import save as to_bytes
 
-    tensors = {f"{k}.{name}": np.ascontiguousarray(w) for k, p in enumerate(params) for name, w in p.items()}
-    write_atomically(path, to_bytes(tensors, {"rnnkit": config}))
+    whole = {name: np.asarray(host(a), order="C") for name, a in tensors.items()}
+    write_atomically(path, to_bytes(whole, {"rnnkit": json.dumps(config)}))
 
 
 def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Any:
@@ -69,6 +119,16 @@ def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Any:
              weights do not match its configuration. Sizes are compared before any memory is taken.
     The optimizer's moments are not saved: training goes on with fresh ones.
     """
+    return opened(path, "a model", lambda file: _model(file, custom))
+
+
+def opened(path: str | PathLike[str], what: str, make: Callable[[Opened], T]) -> T:
+    """What `make` makes of a file.
+
+    what     it is, in words: "a model"
+    raises   FileNotFoundError; ValueError, with the path, for what is no whole safetensors file, and in place of what
+             `make` raises where a configuration is broken
+    """
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
@@ -79,33 +139,37 @@ def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Any:
             metadata = file.metadata() or {}
             found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a dict
             sizes = {name: (tuple(s.get_shape()), s.get_dtype()) for name, s in found.items()}
-            model = _from_config(path, metadata.get("rnnkit"), sizes, custom)
-            model.params = [{name: file.get_tensor(f"{k}.{name}") for name in p} for k, p in enumerate(model.params)]
+            config = json.loads(metadata.get("rnnkit") or "null")
+            return make(Opened(config if isinstance(config, dict) else {}, sizes, file.get_tensor))
     except SafetensorError as error:
         raise ValueError(
             f"{path} is no whole safetensors file ({error}); it may be cut short, or be something else"
         ) from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as {what}: its configuration is broken ({error})") from None
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as {what}: {error}") from None
+
+
+def _model(file: Opened, custom: Iterable[Any]) -> Any:
+    kind = file.config.get("format")
+    if kind == FORECASTER:
+        raise ValueError("it is a forecaster, which Forecaster.load reads")
+    if kind == _FORMAT:
+        model: Any = sequential(file.config, file.sizes, custom)
+    elif kind == PAIR:
+        from .encoder_decoder.saving import from_config
+
+        model = from_config(file.config, file.sizes, custom)
+    else:
+        raise ValueError("it is a safetensors file without a model of rnnkit in it")
+    model.params = filled(model.params, file.tensor)
     return model
 
 
-def _from_config(path: Path, text: str | None, sizes: dict[str, Any], custom: Iterable[Any]) -> Any:
-    try:
-        config = json.loads(text or "null")
-        kind = config.get("format") if isinstance(config, dict) else None
-        if kind == _FORMAT:
-            return _sequential(config, sizes, custom)
-        if kind == _PAIR:
-            from .encoder_decoder.saving import from_config
-
-            return from_config(config, sizes, custom)
-        raise ValueError("it is a safetensors file without a model of rnnkit in it")
-    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as a model: its configuration is broken ({error})") from None
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read as a model: {error}") from None
-
-
-def _sequential(config: dict[str, Any], sizes: dict[str, Any], custom: Iterable[Any]) -> Sequential:
+def sequential(config: dict[str, Any], sizes: dict[str, Any], custom: Iterable[Any]) -> Sequential:
+    """The model of a configuration, its weights still to be filled in. Raises ValueError where `sizes`, those of the
+    weights in the file, are not its own; they are compared before anything of that size is made."""
     stack = [read(entry, custom, "layer") for entry in config["layers"]]
     shape = input_shape(config, stack)
     model = Sequential(dtype=config["dtype"], seed=config["seed"])

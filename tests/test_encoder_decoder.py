@@ -19,10 +19,8 @@ from encoder_decoder_cases import (
 )
 
 import rnnkit
-from rnnkit import EncoderDecoder, Sequential
-from rnnkit.batches import checked
+from rnnkit import EncoderDecoder, Sequential, gradcheck
 from rnnkit.context import Context
-from rnnkit.gradcheck.compare import Settings, compare
 from rnnkit.layers import (
     GRU,
     LSTM,
@@ -39,35 +37,11 @@ from rnnkit.losses import SparseCategoricalCrossentropy
 from rnnkit.schedules import PolynomialDecay
 
 
-def report(made: EncoderDecoder, x: Any, y: Any, mask: Any = None, share: float = 1.0, flows: bool = False) -> Any:
-    """All parameters (and x, where it has a gradient) against differences of the loss: along a direction through all of
-    them, and one by one, of more than 300 elements those that are drawn."""
+def report(made: EncoderDecoder, x: Any, y: Any, mask: Any = None, share: float = 1.0) -> Any:
+    """All parameters, both ends of the bridge, and x where it has a gradient, against differences of the loss: along a
+    direction through all of them, and one by one, of more than 300 elements those that are drawn."""
     made.compile("adam")
-    made.accept(np.shape(x))
-    made.teacher_forcing = share
-    batch = checked(made.form, x, y, mask=mask)
-    params = made.params
-
-    def run(at: dict[str, Any]) -> tuple[float, Any]:
-        made.params = [{name: at[f"{k}.{name}"] for name in p} for k, p in enumerate(params)]
-        try:
-            inputs = checked(made.form, at.get("x", x), y, mask=mask)
-            rng = np.random.default_rng(5) if share < 1 else None
-            out, real, back = made.run_batch(inputs, Context("numpy", inputs.mask, rng))
-            value, dy = made.loss(out, batch.y, mask=real)
-            return value, lambda: back(dy)
-        finally:
-            made.params = params
-
-    point = {f"{k}.{name}": w for k, p in enumerate(params) for name, w in p.items()} | (
-        {"x": batch.x} if flows else {}
-    )
-    dparams, dx = run(point)[1]()
-    gradient = {f"{k}.{name}": d for k, p in enumerate(dparams) for name, d in p.items()} | ({"x": dx} if flows else {})
-    place = "{}{}".format
-    return compare(
-        "model", lambda at: run(at)[0], point, gradient, place, Settings(tolerance=1e-7, elements=300), "difference"
-    )
+    return gradcheck(made, x, y, mask=mask, teacher_forcing=share, elements=300, seed=5)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -90,7 +64,7 @@ def test_a_vector_begins_the_decoder_and_x_has_its_gradient(width: int) -> None:
         [Dense(6, "tanh"), Dense(width)], decoder(LSTM, depth=2), dtype="float64", seed=2, backend="numpy"
     )
     x = np.random.default_rng(0).standard_normal((3, 7))
-    found = report(made, x, TARGETS, flows=True)
+    found = report(made, x, TARGETS)
     assert found, str(found)
 
 
@@ -98,12 +72,8 @@ def test_a_bidirectional_encoder_read_backwards_and_a_decoder_of_one_hot_rows_ha
     both = Bidirectional(GRU(2))
     x = np.random.default_rng(0).standard_normal((3, 4, 2))
     for side in ([both], [GRU(3, return_sequences=True, go_backwards=True), GRU(4, go_backwards=True)]):
-        found = report(
-            EncoderDecoder(side, decoder(embedded=False), dtype="float64", seed=2, backend="numpy"),
-            x,
-            TARGETS,
-            flows=True,
-        )
+        made = EncoderDecoder(side, decoder(embedded=False), dtype="float64", seed=2, backend="numpy")
+        found = report(made, x, TARGETS)
         assert found, str(found)
 
 
@@ -111,7 +81,7 @@ def test_the_gradient_is_exact_for_the_tokens_that_were_read_when_they_are_the_d
     made = model(GRU, 2)
     found = report(made, SOURCES, TARGETS, SOURCE_MASK, share=0.4)
     assert found, str(found)
-    rng = np.random.default_rng(5)
+    made.teacher_forcing, rng = 0.4, np.random.default_rng(5)
     own, _ = made.forward(SOURCES, TARGETS, mask=SOURCE_MASK, rng=rng)
     told, _ = made.forward(SOURCES, TARGETS, mask=SOURCE_MASK)
     assert not np.allclose(own, told)
@@ -288,15 +258,6 @@ def test_compiled_kernels_and_the_textbook_give_the_same_gradients_and_write_the
             np.testing.assert_allclose(one[name], other[name], rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(written[0].sequences, written[1].sequences)
     np.testing.assert_allclose(written[0].log_probabilities, written[1].log_probabilities, rtol=1e-10)
-
-
-def test_exact_match_counts_rows_that_are_right_at_every_real_step() -> None:
-    metric = rnnkit.encoder_decoder.ExactMatch()
-    y = np.eye(3)[[[0, 1], [2, 2], [1, 1], [0, 0]]]
-    target, mask = np.array([[0, 1], [2, 0], [0, 1], [1, 1]]), np.array([[1, 1], [1, 0], [1, 1], [0, 0]], bool)
-    assert metric(y, target) == (1, 4)
-    assert metric(y, target, mask=mask) == (2, 3)
-    assert metric(y, target, mask=mask, sample_weight=np.array([1.0, 0.5, 2.0, 7.0])) == (1.5, 3.5)
 
 
 def test_an_own_token_that_looks_like_padding_is_read_as_any_other() -> None:

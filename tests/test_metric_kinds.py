@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rnnkit
 from rnnkit import Sequential, layers, losses, metrics
 
 RNG = np.random.default_rng(0)
@@ -96,6 +97,34 @@ def test_rows_of_an_ignored_class_are_not_counted(weight):
     assert count == (4 if weight is None else 1 + 3 + 4 + 1)
     hidden = of(metrics.SparseCategoricalCrossentropy(from_logits=True), y, labels, mask=labels >= 0, **more)
     assert total / count == pytest.approx(hidden, rel=1e-14)
+
+
+# Whole sequences.
+
+
+def test_exact_match_counts_rows_that_are_right_at_every_real_step():
+    metric = metrics.get("exact_match")
+    assert metric == metrics.get(metrics.ExactMatch) == metrics.ExactMatch()
+    y = np.eye(3)[[[0, 1], [2, 2], [1, 1], [0, 0]]]
+    target, mask = np.array([[0, 1], [2, 0], [0, 1], [1, 1]]), np.array([[1, 1], [1, 0], [1, 1], [0, 0]], bool)
+    assert metric(y, target) == metric(y, target[..., None]) == (1, 4)
+    assert metric(y, target, mask=mask) == (2, 3)
+    assert metric(y, target, mask=mask, sample_weight=np.array([1.0, 0.5, 2.0, 7.0])) == (1.5, 3.5)
+    assert metric(y[:, 0], target[:, 0]) == metrics.SparseCategoricalAccuracy()(y[:, 0], target[:, 0])
+    with pytest.raises(ValueError, match=r"exact_match weighs whole samples, sample_weight \(4,\); got \(4, 2\)"):
+        metric(y, target, sample_weight=np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"target \(4, 3\) does not match y \(4, 2, 3\)"):
+        metric(y, np.zeros((4, 3)))
+
+
+def test_exact_match_is_a_metric_of_any_model_and_comes_back_from_its_file(tmp_path):
+    x, y = RNG.standard_normal((6, 4, 2)), RNG.integers(0, 2, (6, 4))
+    model = Sequential([layers.GRU(3, return_sequences=True), layers.Dense(2, "softmax")], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy", ["exact_match"])
+    share = (model.predict(x).argmax(axis=-1) == y).all(axis=1).mean()
+    assert model.evaluate(x, y)["exact_match"] == share
+    model.save(tmp_path / "model.safetensors")
+    assert rnnkit.load(tmp_path / "model.safetensors").metrics == [metrics.ExactMatch()]
 
 
 # The last step.

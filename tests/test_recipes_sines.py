@@ -85,20 +85,20 @@ def test_the_papers_wavenet_sees_three_thousand_and_seventy_one_steps_and_no_mor
 
 
 def test_levels_and_values_go_there_and_back(example):
-    wavenet = example("wavenet")
-    levels = np.arange(wavenet.LEVELS)
-    np.testing.assert_array_equal(wavenet.to_level(wavenet.to_value(levels)), levels)
-    np.testing.assert_array_equal(wavenet.to_level(np.array([-9.0, 9.0])), [0, wavenet.LEVELS - 1])
+    levels = example("wavenet_levels")
+    every = np.arange(levels.LEVELS)
+    np.testing.assert_array_equal(levels.to_level(levels.to_value(every)), every)
+    np.testing.assert_array_equal(levels.to_level(np.array([-9.0, 9.0])), [0, levels.LEVELS - 1])
 
 
 def test_noise_alone_is_the_entropy_of_a_window_over_levels(example):
     # Every place of the window at random: what a million draws give.
-    wavenet, rng = example("wavenet"), np.random.default_rng(0)
-    width, entropy = (wavenet.HIGH - wavenet.LOW) / wavenet.LEVELS, []
+    levels, rng = example("wavenet_levels"), np.random.default_rng(0)
+    width, entropy = (levels.HIGH - levels.LOW) / levels.LEVELS, []
     for start in rng.random(200) * width:
-        share = np.bincount(((start + wavenet.NOISE * rng.random(20_000)) / width).astype(int)) / 20_000
+        share = np.bincount(((start + levels.NOISE * rng.random(20_000)) / width).astype(int)) / 20_000
         entropy.append(-(share[share > 0] * np.log(share[share > 0])).sum())
-    assert wavenet.noise_alone() == pytest.approx(np.mean(entropy), abs=0.01)
+    assert levels.noise_alone() == pytest.approx(np.mean(entropy), abs=0.01)
 
 
 def test_a_drawn_series_goes_on_from_what_the_network_tells(example):

@@ -125,6 +125,12 @@ def test_fixed_and_free_numbers_of_steps_come_back_as_they_were(path):
                 loaded.predict(X[:, :3])
 
 
+def test_a_shape_of_numpys_own_numbers_is_kept_as_a_shape(path):
+    model = Sequential([LSTM(2)], seed=0)
+    model.build((None, np.int64(4), np.int32(2)))
+    alike(there_and_back(model, path), model)
+
+
 def test_a_path_may_be_text_and_the_file_has_nothing_but_weights_and_a_configuration(path):
     model = trained([GRU(2), Dense(1)])
     model.save(str(path))

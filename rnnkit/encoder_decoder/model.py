@@ -19,15 +19,14 @@ from ..foreign import refuse
 from ..history import History
 from ..metrics import get as metric_of
 from .decoding import Decoded, beam, greedy
-from .exact_match import ExactMatch
 from .forcing import Forcing
-from .pair import Pair
+from .ready import Ready
 from .steps import Steps
 
 __all__ = ["EncoderDecoder"]
 
 
-class EncoderDecoder(Pair):
+class EncoderDecoder(Ready):
     """An encoder's last state begins a decoder, which writes a sequence of tokens (Cho et al. 2014, arXiv:1406.1078;
     Sutskever, Vinyals & Le 2014, arXiv:1409.3215).
 
@@ -43,7 +42,7 @@ class EncoderDecoder(Pair):
     backend, dtype, seed  as of a `Sequential`; the seed decides the tokens drawn for teacher forcing too
 
     x is what the encoder takes, y tokens (B, T), the end token among them: `start` is put before it by the model.
-    `model.encoder` and `model.decoder` are `Sequential`s of their own, with `summary`, `explain` and the like.
+    `model.encoder` and `model.decoder` are `Sequential`s of their own.
     Raises TypeError and ValueError, in a sentence, for layers and tokens that do not go together.
     """
 
@@ -81,20 +80,23 @@ class EncoderDecoder(Pair):
     ) -> None:  # fmt: skip
         """Chooses how to train. loss: None is the cross-entropy of the tokens, from logits where there is no softmax.
 
-        "accuracy" is the share of tokens that are right, "exact_match" of whole rows, see `ExactMatch`.
+        "accuracy" is the share of tokens that are right, "exact_match" of whole rows, see `metrics.ExactMatch`.
         Raises ValueError where the loss takes logits and the decoder has a softmax, or the reverse.
         """
         refuse("compile", other, self.compile)
-        chosen = losses.get(losses.SparseCategoricalCrossentropy(from_logits=self.logits) if loss is None else loss)
+        chosen = self.loss_of(loss)
+        measured = [[metric_of(m) for m in given or ()] for given in (metrics, weighted_metrics)]
+        self.optimizer, self.loss = optimizers.get(optimizer), chosen
+        (self.metrics, self.weighted_metrics), self.optimizer_state = measured, None
+
+    def loss_of(self, given: Any) -> Any:
+        """The loss that `compile` makes of what it is given, None for the usual one; raises what it raises."""
+        usual = losses.SparseCategoricalCrossentropy(from_logits=self.logits)
+        chosen = losses.get(usual if given is None else given)
         if getattr(chosen, "from_logits", self.logits) != self.logits:
             has, takes = ("no softmax", "probabilities") if self.logits else ("a softmax", "logits")
             raise ValueError(f"the decoder ends in {has} and {chosen!r} takes {takes}: leave the loss out")
-        measured = [
-            [ExactMatch() if m == "exact_match" else metric_of(m) for m in given or ()]
-            for given in (metrics, weighted_metrics)
-        ]
-        self.optimizer, self.loss = optimizers.get(optimizer), chosen
-        (self.metrics, self.weighted_metrics), self.optimizer_state = measured, None
+        return chosen
 
     def check_compiled(self) -> None:
         """Raises ValueError unless there is a loss to train with."""
@@ -131,9 +133,9 @@ class EncoderDecoder(Pair):
         from ..training import fit, watchers
 
         refuse("fit", other, self.fit)
-        x, y, lengths = self._border(x, y, lengths)
+        x, y, lengths = self.border(x, y, lengths)
         if isinstance(validation_data, (tuple, list)) and len(validation_data) == 2:
-            vx, vy, seen = self._border(validation_data[0], validation_data[1], None)
+            vx, vy, seen = self.border(validation_data[0], validation_data[1], None)
             validation_data = (vx, vy) if seen is None else (vx, vy, None, np.arange(vx.shape[1]) < seen[:, None])
         data = {"x": x, "y": y, "batch_size": 32 if batch_size is None else batch_size, "sample_weight": sample_weight}
         data |= {"class_weight": None, "mask": mask, "lengths": lengths, "reset": None}
@@ -149,7 +151,7 @@ class EncoderDecoder(Pair):
         """One step of the optimizer, at the present `teacher_forcing`; returns the loss before it, and the metrics."""
         from ..training import train_on_batch
 
-        x, y, lengths = self._border(x, y, lengths)
+        x, y, lengths = self.border(x, y, lengths)
         model: Any = self
         return train_on_batch(model, x, y, sample_weight=sample_weight, mask=mask, lengths=lengths)
 
@@ -159,10 +161,10 @@ class EncoderDecoder(Pair):
     ) -> dict[str, float]:  # fmt: skip
         """Loss and metrics by name, reading the truth, without dropout: the tokens' accuracy given those before, and
         the share of rows that `greedy` writes exactly."""
-        from ..training import evaluate
+        from ..using import evaluate
 
         self.check_compiled()
-        x, y, lengths = self._border(x, y, lengths)
+        x, y, lengths = self.border(x, y, lengths)
         data = source(
             x, y, form=self.form, batch_size=batch_size, sample_weight=sample_weight, mask=mask, lengths=lengths
         )
@@ -205,21 +207,11 @@ class EncoderDecoder(Pair):
     ) -> tuple[Array, Back]:
         """The output (B, T, V) where the decoder reads y, and pullback(dy) -> (dparams, dx). With `rng` as in training:
         dropout, and its own choices where `teacher_forcing` is below 1."""
-        x, y, lengths = self._border(x, y, lengths)
+        x, y, lengths = self.border(x, y, lengths)
         data = checked(self.form, x, y, mask=mask, lengths=lengths)
         self.accept(data.x.shape)
         out, _, pullback = self.run_batch(data, Context(self.backend, data.mask, rng))
         return out, pullback
-
-    def summary(self) -> str:
-        """Both sides, each as a table."""
-        from ..summary import Summary
-
-        return Summary(f"encoder\n{self.encoder.summary()}\n\ndecoder\n{self.decoder.summary()}")
-
-    def count_params(self) -> int:
-        """How many numbers the model's weights are."""
-        return self.encoder.count_params() + self.decoder.count_params()
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes weights and configuration to one safetensors file, whole or not at all; `rnnkit.load` reads it."""
@@ -227,7 +219,7 @@ class EncoderDecoder(Pair):
 
         save(self, path)
 
-    def _border(self, x: Any, y: Any, lengths: Any) -> tuple[Any, Any, Any]:
+    def border(self, x: Any, y: Any, lengths: Any) -> tuple[Any, Any, Any]:
         """Lists of rows of different length as arrays, and targets checked while their rows have their places."""
         x = ragged.as_list(x)
         if lengths is None and ragged.is_ragged(x, self.form.rank):
@@ -239,7 +231,7 @@ class EncoderDecoder(Pair):
 
     def _decoders(self, x: Any, width: int, batch_size: int, mask: Any, lengths: Any) -> Iterator[tuple[Steps, int]]:
         """For each batch of x the decoder at its first states, `width` rows a sample, and the number of samples."""
-        x, _, lengths = self._border(x, None, lengths)
+        x, _, lengths = self.border(x, None, lengths)
         data = checked(self.form, x, mask=mask, lengths=lengths)
         for batch in from_arrays(data, batch_size).batches(None):
             self.accept(batch.x.shape)

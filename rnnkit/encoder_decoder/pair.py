@@ -36,6 +36,8 @@ class Pair:
         backend: str, dtype: str, seed: int | None,
     ) -> None:  # fmt: skip
         self.backend = backend_of(backend)
+        if self.backend.place is not None:
+            raise ValueError("an EncoderDecoder runs on the CPU in this version: backend='auto', 'numba' or 'numpy'")
         sequence = np.random.SeedSequence(seed)
         self.seed = sequence.entropy
         seeds = (int(n) for n in sequence.generate_state(2, np.uint64))
@@ -54,7 +56,7 @@ class Pair:
         assert size is not None
         known = size if self.one_hot else getattr(first, "input_dim", size)
         self.vocabulary = Vocabulary(size, known, start, end, pad)
-        self._bridge: Bridge | None = build_bridge(self.encoder.layers, self.decoder.layers, None)
+        self.bridge: Bridge | None = build_bridge(self.encoder.layers, self.decoder.layers, None)
         self.teacher_forcing = 1.0
         self.states: States = {}
         if self.encoder.built:
@@ -62,14 +64,14 @@ class Pair:
 
     def accept(self, shape: Shape) -> None:
         """Builds the model for x of that shape, batch included, or refuses a shape that it was not built for."""
-        if self._bridge is None:
+        if self.bridge is None:
             out = shape_in_a_row(self.encoder.layers, shape)
-            self._bridge = build_bridge(self.encoder.layers, self.decoder.layers, out)
+            self.bridge = build_bridge(self.encoder.layers, self.decoder.layers, out)
         self.encoder.accept(shape)
 
     @property
     def built(self) -> bool:
-        return self.encoder.built and self._bridge is not None
+        return self.encoder.built and self.bridge is not None
 
     @property
     def layers(self) -> list[Layer]:
@@ -115,17 +117,17 @@ class Pair:
             if dy.shape != out.shape:
                 raise ValueError(f"dy is dL/dy, of the shape of y, {out.shape}; got {dy.shape}")
             dparams, dstarts = back_decoder(dy)
-            assert self._bridge is not None
-            before, dx = back_encoder(*self._bridge.back(y, dstarts))
+            assert self.bridge is not None
+            before, dx = back_encoder(*self.bridge.back(y, dstarts))
             return [*before, *dparams], dx
 
         return out, mask, back
 
     def _encode(self, x: Array, ctx: Context) -> tuple[Array, States, Any]:
-        assert self._bridge is not None
-        layers = giving(self.encoder.layers, self._bridge.handed)
+        assert self.bridge is not None
+        layers = giving(self.encoder.layers, self.bridge.handed)
         y, states, back = encode(layers, self.encoder.params, x, ctx)
-        return y, self._bridge.start(y, states), back
+        return y, self.bridge.start(y, states), back
 
     def starts(self, x: Array, mask: Array | None) -> States:
         """The decoder's first states for x, without dropout and without a way back."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Any
 
 from .. import layers, saving
 from ..spelling import read, spell
-from .exact_match import ExactMatch
 from .model import EncoderDecoder
 from .pair import decoder_shape
 
-__all__ = ["FORMAT", "from_config", "save"]
-
-FORMAT = "rnnkit encoder-decoder 1"
+__all__ = ["from_config", "save"]
 
 
 def save(model: EncoderDecoder, path: str | PathLike[str]) -> None:
@@ -24,23 +20,22 @@ def save(model: EncoderDecoder, path: str | PathLike[str]) -> None:
     model.check_built("save")
     words = model.vocabulary
     config = {
-        "format": FORMAT,
+        "format": saving.PAIR,
         "dtype": str(model.dtype),
         "seed": model.seed,
-        "shape": model.encoder.shapes[0],
+        "shape": spell(model.encoder.shapes[0]),
         "steps_fixed": model.encoder.input_shape == model.encoder.shapes[0],
         "encoder": [spell(layer) for layer in model.encoder.layers],
         "decoder": [spell(layer) for layer in model.decoder.layers],
         "tokens": {"start": words.start, "end": words.end, "pad": words.pad},
         "compiled": saving.compiled_config(model),
     }
-    saving.write(Path(path), model.params, json.dumps(config))
+    saving.write(Path(path), saving.tensors(model.params), config)
 
 
 def from_config(config: dict[str, Any], sizes: dict[str, Any], custom: Iterable[Any]) -> EncoderDecoder:
     """The model of a configuration, its weights still to be filled in. Raises ValueError where `sizes`, those of the
     weights in the file, are not its own; they are compared before anything of that size is made."""
-    custom = (*custom, ExactMatch)
     encoder, decoder = ([read(entry, custom, "layer") for entry in config[side]] for side in ("encoder", "decoder"))
     shape = saving.input_shape(config, encoder)
     wanted = saving.planned(encoder, shape) | saving.planned(decoder, decoder_shape(decoder), len(encoder))

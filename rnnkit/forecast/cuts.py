@@ -13,7 +13,7 @@ from ..layers.base import Shape
 from .methods import Method
 from .seen import Seen
 
-__all__ = ["WindowBatches", "inside", "measured"]
+__all__ = ["WindowBatches", "inside", "measured", "refuse_short"]
 
 
 def inside(begin: int, end: int, window: int, reach: int) -> Array:
@@ -29,6 +29,15 @@ def measured(origins: Array, values: Array, targets: Sequence[int], first: int, 
     there = ~np.isnan(values[:, list(targets)]).all(axis=1)
     until = np.concatenate([[0], np.cumsum(there)])
     return origins[until[origins + last + 1] > until[origins + first]]
+
+
+def refuse_short(part: str, rows: int, window: int, span: int) -> None:
+    """Raises ValueError for a part that has rows, and no room for a window with its forecast."""
+    if 0 < rows < window + span:
+        raise ValueError(
+            f"the {part} part has {rows} rows, and a window with its forecast takes {window + span}, all in one part; "
+            "take a larger share for it, or none, and call backtest, whose windows may begin in another part"
+        )
 
 
 class WindowBatches:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from ..border import whole
 from ..data.splits import chronological_split
 from ..model import Sequential
 from .backtest import Backtest
-from .cuts import inside
+from .cuts import inside, refuse_short
+from .fitted import Fitted
 from .learning import Learnt, Settings, compiled, learn
-from .plan import Plan, columns
+from .picture import draw
+from .plan import Plan
 from .report import ForecastReport, Part
 from .rolling import refitted, starts
 from .rows import Rows, read_rows, refuse_unlike
@@ -51,7 +54,7 @@ class Forecaster:
     "p": array}; oldest first and at equal steps. Dates come with it or as `dates=`; irregular ones are refused with the
     place.
 
-    report, scale   of the last `fit`; None before
+    report, scale   of the last `fit`; None before. A file keeps no report
     Raises ValueError or TypeError, in a sentence, for what does not fit.
     """
 
@@ -80,7 +83,7 @@ class Forecaster:
         self.model = model
         self.plan = Plan(window, horizon, lead, targets, scaler, method, missing, period)
         self.report: ForecastReport | None = None
-        self._learnt: Learnt | None = None
+        self._learnt: Fitted | None = None
 
     @property
     def scale(self) -> Any:
@@ -124,8 +127,8 @@ class Forecaster:
         parts = chronological_split(table.values, train, validation)
         cuts = len(parts[0]), len(parts[0]) + len(parts[1])
         method = self.plan.on(table.names)
-        _refuse_short("validation", cuts[1] - cuts[0], method.window, method.span)
-        _refuse_short("test", len(table) - cuts[1], method.window, method.span)
+        refuse_short("validation", cuts[1] - cuts[0], method.window, method.span)
+        refuse_short("test", len(table) - cuts[1], method.window, method.span)
         method.of_model(self.model)
         compiling = compiled(self.model)
         learnt = learn(self.model, self.plan, table, cuts, settings)
@@ -137,14 +140,8 @@ class Forecaster:
             for name, begin, end, count in zip(("train", "validation", "test"), ends, ends[1:], windows, strict=False)
             if end > begin
         ]
-        report = ForecastReport(
-            self.plan,
-            tuple(named),
-            scored[0],
-            scored[1],
-            learnt.history,
-            tuple(filter(None, (compiling, *learnt.notes()))),
-        )
+        notes = tuple(filter(None, (compiling, *learnt.notes())))
+        report = ForecastReport(self.plan, tuple(named), *scored, learnt.history, notes)
         self._learnt, self.report = learnt, report
         return report
 
@@ -180,6 +177,11 @@ class Forecaster:
         origins = starts(table, start, whole("stride", stride, least=1), learnt.method, learnt.cuts[1])
         every = whole("refit", int(refit) if isinstance(refit, bool) else refit, least=0)
         if every:
+            if not isinstance(learnt, Learnt):
+                raise ValueError(
+                    "refit trains from the weights that the model had before fit, which no file keeps: fit this "
+                    "forecaster anew, or leave refit out"
+                )
             return refitted(self.model, self.plan, table, origins, learnt, every)
         inner = int((origins < learnt.cuts[1]).sum()) if learnt.table.same_rows(table) else 0
         note = f"{inner} of the origins lie in the rows that the model was trained or chosen on: no test of it."
@@ -193,30 +195,43 @@ class Forecaster:
 
         It needs no fit. Returns the matplotlib figure; saves it where a path is given.
         """
-        from ..plots import save_figure, windows
+        from ..plots import save_figure
 
         table = read_rows(series, dates)
         parts = chronological_split(table.values, train, validation)
-        place = columns(target, table.names)[0]
-        figure = windows(
-            np.arange(len(table)) if table.dates is None else table.dates,
-            table.values[:, place],
-            self.plan.window,
-            self.plan.horizon,
-            self.plan.lead,
-            parts=(len(parts[0]), len(parts[0]) + len(parts[1])),
-            every_step=self.plan.method == "seq2seq",
-            name=table.names[place],
-            unit=table.units[place],
-        )
+        figure = draw(self.plan, table, (len(parts[0]), len(parts[0]) + len(parts[1])), target)
         return figure if path is None else save_figure(figure, path)
 
-    def _score(self, learnt: Learnt, table: Rows, begin: int, end: int) -> Backtest | None:
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes model, plan, scale and baselines to one safetensors file, whole or not at all; `load` reads it.
+
+        Raises ValueError for a forecaster that is not fitted and for an object that a file cannot name.
+        """
+        from .saving import save
+
+        save(self.model, self.plan, self._fitted("save"), path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, custom: Iterable[Any] = (), backend: str | None = None) -> Forecaster:
+        """The forecaster that `save` wrote: it forecasts to the last bit as the one that was saved, and fits on.
+
+        custom   as in `rnnkit.load`;  backend: what the model is to run on, None for what it ran on
+        raises   FileNotFoundError; ValueError, in a sentence, for a file that is damaged or holds something else;
+                 ImportError for a backend that is not installed: say backend="numpy"
+        """
+        from .saving import load
+
+        model, plan, learnt = load(path, custom, backend)
+        made = cls(model, **vars(plan))
+        made._learnt = learnt
+        return made
+
+    def _score(self, learnt: Fitted, table: Rows, begin: int, end: int) -> Backtest | None:
         """The scores of windows that lie in rows [begin, end), or None where there are none."""
         origins = inside(begin, end, learnt.method.window, learnt.method.span)
         return learnt.backtest(self.model, table, origins) if len(origins) else None
 
-    def _fitted(self, what: str) -> Learnt:
+    def _fitted(self, what: str) -> Fitted:
         if self._learnt is None:
             raise ValueError(f"{what} needs a fitted forecaster: call fit(series) first")
         return self._learnt
@@ -228,11 +243,3 @@ class Forecaster:
         if like is not None:
             refuse_unlike(table, like, name)
         return table
-
-
-def _refuse_short(part: str, rows: int, window: int, span: int) -> None:
-    if 0 < rows < window + span:
-        raise ValueError(
-            f"the {part} part has {rows} rows, and a window with its forecast takes {window + span}, all in one part; "
-            "take a larger share for it, or none, and call backtest, whose windows may begin in another part"
-        )

@@ -11,22 +11,18 @@ import numpy as np
 from rnnkit_kernels.types import Array
 
 from ..history import History
-from ..layers.base import Shape
 from ..model import Sequential
 from ..optimizers import Adam
-from .backtest import Backtest
 from .cuts import WindowBatches, inside, measured
+from .fitted import AT_ONCE, Fitted
 from .methods import Method
 from .plan import Plan
 from .rivals import Linear, Rivals
 from .rows import Rows
-from .scale import Scale, learnt
-from .seen import Seen, seen
+from .scale import learnt
+from .seen import seen
 
 __all__ = ["Learnt", "Settings", "compiled", "learn", "put_back", "snapshot"]
-
-
-_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +37,15 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
-    """What training left, beside the weights of the model.
+class Learnt(Fitted):
+    """What was fitted, and how.
 
-    table, settings  what was learnt from, and how;  before: a snapshot of the model from which it began
-    method, answer   how windows are turned into horizons, and the shape of one answer of the model
-    scale, rivals    from the training part
-    cuts             the rows at which the training part and the validation part end
-    windows          how many windows trained; skipped: how many did not, all that they would learn being missing
+    settings  how to train;  before: a snapshot of the model from which it began
+    windows   how many windows trained; skipped: how many did not, all that they would learn being missing
     """
 
-    table: Rows
     settings: Settings
     before: Any
-    method: Method
-    answer: Shape
-    scale: Scale
-    rivals: Rivals
-    cuts: tuple[int, int]
     windows: int
     skipped: int
     history: History
@@ -77,32 +64,6 @@ class Learnt:
         if self.rivals.linear is None:
             found.append("The linear baseline is left out: no training window has room for it, or it is too wide.")
         return found
-
-    def horizons(self, model: Sequential, past: Seen, origins: Array) -> Array:
-        """The forecasts (K, horizon, T) in original units from a table in original units."""
-        made = []
-        for first in range(0, len(origins), _AT_ONCE):
-            x = self.scale.forward(past.past(origins[first : first + _AT_ONCE], self.method.window))
-            made.append(self.scale.back(self.method.forecast(model, x.astype(model.dtype)), self.method.targets))
-        return np.concatenate(made)
-
-    def backtest(self, model: Sequential, table: Rows, origins: Array, notes: tuple[str, ...] = ()) -> Backtest:
-        """The forecasts at the origins (K,), with what came and the baselines beside them."""
-        past, method = seen(table), self.method
-        rows, targets = np.add.outer(origins, method.lead + np.arange(method.horizon)), list(method.targets)
-        rivals = self.rivals.forecasts(past, origins)
-        if self.rivals.period is not None and "seasonal naive" not in rivals:
-            notes = (*notes, "The seasonal baseline is left out: the first origins have no whole season before them.")
-        return Backtest(
-            origins,
-            table.values[rows][..., targets],
-            {"model": self.horizons(model, past, origins), **rivals},
-            tuple(table.names[k] for k in targets),
-            tuple(table.units[k] for k in targets),
-            method.lead,
-            None if table.dates is None else table.dates[rows],
-            notes,
-        )
 
 
 def learn(model: Sequential, plan: Plan, table: Rows, cuts: tuple[int, int], settings: Settings) -> Learnt:
@@ -125,7 +86,7 @@ def learn(model: Sequential, plan: Plan, table: Rows, cuts: tuple[int, int], set
     if cuts[1] > cuts[0]:
         later = _learnable(inside(*cuts, method.window, method.reach), table, method)
         _refuse_none(later, "validation", cuts[1] - cuts[0], method)
-        watched = WindowBatches(past, truth, later, method, answer, _AT_ONCE, None)
+        watched = WindowBatches(past, truth, later, method, answer, AT_ONCE, None)
     fitted = inside(0, cuts[0], method.window, method.span)
     fitted = measured(fitted, table.values, method.targets, method.lead, method.span - 1)
     rivals = Rivals(method, plan.season(table), Linear.fitted(method, filled, filled.closed, fitted))
@@ -142,7 +103,7 @@ def learn(model: Sequential, plan: Plan, table: Rows, cuts: tuple[int, int], set
         put_back(model, before)
         raise
     return Learnt(
-        given, settings, before, method, answer, scale, rivals, cuts, len(taken), len(origins) - len(taken), history
+        given, method, answer, scale, rivals, cuts, settings, before, len(taken), len(origins) - len(taken), history
     )
 
 

@@ -63,6 +63,10 @@ class Method(ABC):
         return values[rows][..., list(self.targets)]
 
     def of_model(self, model: Sequential) -> Shape:
+        """`answer_of`, of a model that is to be trained: raises ValueError for one that would be taught wrongly too."""
+        return self.answer_of(model)
+
+    def answer_of(self, model: Sequential) -> Shape:
         """The shape of one answer of the model. Builds a model that is not; raises ValueError for what does not fit."""
         D, T = self.columns, len(self.targets)
         model.accept((None, self.window, D))

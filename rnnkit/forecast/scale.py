@@ -12,10 +12,10 @@ from rnnkit_kernels.types import Array
 
 from ..data.scalers import MinMaxScaler, StandardScaler
 
-__all__ = ["Scale", "check_scaler", "learnt"]
+__all__ = ["KINDS", "Scale", "check_scaler", "learnt"]
 
 _BY_NAME: dict[str, Any] = {"standard": StandardScaler, "minmax": MinMaxScaler}
-_KINDS = (StandardScaler, MinMaxScaler)
+KINDS = (StandardScaler, MinMaxScaler)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ def check_scaler(scaler: Any) -> None:
     """Raises ValueError for an unknown name, TypeError for what is no scaler."""
     if isinstance(scaler, str) and scaler not in _BY_NAME:
         raise unknown("scaler", scaler, list(_BY_NAME))
-    if not (scaler is None or isinstance(scaler, (str, *_KINDS)) or scaler in _KINDS):
+    if not (scaler is None or isinstance(scaler, (str, *KINDS)) or scaler in KINDS):
         raise TypeError(
             "scaler is 'standard', 'minmax', None, or StandardScaler or MinMaxScaler of rnnkit.data, the class to have "
             f"it fitted or one that is; got {scaler!r}"

@@ -8,12 +8,13 @@ import numpy as np
 
 from rnnkit_kernels.types import Array
 
-__all__ = ["Spacing", "spacing", "spelled"]
+__all__ = ["UNITS", "Spacing", "spacing", "spelled"]
 
 Spacing: TypeAlias = tuple[int, str]
 """A step: how many "months" or "microseconds"."""
 
-_UNITS = (("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 1_000_000))
+UNITS = ("months", "microseconds")
+_NAMED = (("day", 86_400_000_000), ("hour", 3_600_000_000), ("minute", 60_000_000), ("second", 1_000_000))
 
 
 def spacing(dates: Array) -> Spacing | None:
@@ -56,7 +57,7 @@ def spelled(step: Spacing) -> str:
     """A step in words: "1 hour", "3 months"."""
     size, unit = step
     if unit == "microseconds":
-        unit, scale = next(((f"{name}s", us) for name, us in _UNITS if size % us == 0), (unit, 1))
+        unit, scale = next(((f"{name}s", us) for name, us in _NAMED if size % us == 0), (unit, 1))
         size //= scale
     return f"{size} {unit[:-1] if size == 1 else unit}"
 

@@ -41,6 +41,9 @@ def gradcheck(
                                        reset=None. Under a `gradient_clip` it fails: what comes back is no gradient
     gradcheck(model, x, y, loss=...)   all parameters and x of a `Sequential`, dropout off; mask, lengths,
                                        reset, sample_weight, tbptt
+                                       or of an `EncoderDecoder`, whose decoder reads the truth: mask and lengths of x,
+                                       sample_weight, teacher_forcing=1.0 (below it dropout is on, the same each time);
+                                       the states on both ends of its bridge too, so that the side that is wrong is told
     gradcheck(loss, y, target)         a loss; drawn where they are not given; mask, sample_weight
 
     method     "difference" (fourth order, relative error around 1e-10), "complex" (Squire & Trapp 1998, around 1e-15,
@@ -49,7 +52,7 @@ def gradcheck(
     elements   how many elements to differentiate one by one (2000); beyond that they are drawn. The direction has all
     seed       of everything that is drawn
     backend    whose gradients: "numpy" the textbook's, the adjoints as they are written by hand; "numba" those of the
-               compiled kernels, which are derived
+               compiled kernels, which are derived; "cuda" those of a GPU's, of models
 
     Returns a `Report`: true when all is well; printed, it names the worst element by layer, weight, gate and step.
     Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a
@@ -65,9 +68,15 @@ def gradcheck(
         target = target()
     if isinstance(target, (Cell, Kernel)):
         return check_cell(target, settings, *arrays, **options)
-    if isinstance(target, Sequential):
+    from ..encoder_decoder.model import EncoderDecoder
+
+    if isinstance(target, (Sequential, EncoderDecoder)):
         if len(arrays) < 2 and not options.keys() >= {"x", "y"}:
             raise TypeError("gradcheck(model, x, y) differentiates the loss of a batch: give x and y")
+        if isinstance(target, EncoderDecoder):
+            from .pairs import check_pair
+
+            return check_pair(target, settings, *arrays, **options)
         return check_model(target, settings, *arrays, **options)
     if isinstance(target, Layer):
         return targets.check_layer(target, settings, *arrays, **options)

@@ -76,12 +76,13 @@ def check_cell(
 
     with np.errstate(over="ignore"):
         grads = kernel.backward(run(point)[2], dh, dlast)
+    dx: Any = grads.x
     gradient = grads.weights | {f"state0 {k}": v for k, v in grads.state0.items()}
     gradient |= {f"fresh {k}": v for k, v in grads.fresh.items()}
     gradient |= {
         "W": grads.weights["W"][:features],
-        "x": grads.x[:, :, :features],
-        "pre-activation": grads.x[:, :, features:],
+        "x": dx[:, :, :features],
+        "pre-activation": dx[:, :, features:],
     }
 
     def suspect(wrong: tuple[Element, ...]) -> str | None:

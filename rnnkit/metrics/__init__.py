@@ -34,6 +34,7 @@ from .means import (
 )
 from .names import ALL, CLASSES, accuracy, get, huber, last_step_mse, mae, mape, mse, r2, rmse
 from .r2 import R2Score
+from .sequences import ExactMatch
 from .steps import LastStep, PerHorizon
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "BinaryCrossentropy",
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
+    "ExactMatch",
     "FromFunction",
     "LastStep",
     "LogCoshError",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from rnnkit_kernels.devices import number
 from rnnkit_kernels.types import Array
 
 from ..foreign import ANYTHING, UnderstandsKeras
@@ -56,14 +57,14 @@ class Average(metaclass=UnderstandsKeras):
     def __call__(
         self, y: Array, target: Array, *, sample_weight: Array | None = None, mask: Array | None = None
     ) -> tuple[float, float]:
-        """One batch: (sum of the weighed values, sum of their weights, which are 1 unless given).
+        """One batch: (sum of the weighed values, sum of their weights, which are 1 unless given), where y lies.
 
         y, target, sample_weight, mask and what is raised: as `rnnkit.losses.compare`, or `compare_rows` for classes.
         """
         pair = self.pair(y, target, sample_weight=sample_weight, mask=mask)
         values = self.values(pair.y, pair.target)
         count = pair.count() if pair.weight is None else pair.total(np.ones_like(values))
-        return float(pair.total(values)), float(count)
+        return number(pair.total(values)), number(count)
 
     def result(self, total: float, count: float) -> float:
         """The figure for all batches so far, from the sums of their totals and counts; 0 where nothing was counted."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.devices import number
 from rnnkit_kernels.types import Array
 
 from ..losses import MAE, MSE, compare
+from ..losses.comparison import array
 
 __all__ = ["FromFunction", "mean_absolute_error", "mean_squared_error"]
 
@@ -22,9 +24,9 @@ class FromFunction:
         def last_time_step_mse(y_true, y_pred):
             return metrics.mean_squared_error(y_true[:, -1], y_pred[:, -1])
 
-    function  gets NumPy arrays, as the model has them, and returns a value for each row (B,), for each step (B, T), or
-              an array (B, T, ...) of them. A single number counts as the mean of its batch, once for each of its rows,
-              so that a small last batch has a small say (in Keras every batch has the same).
+    function  gets arrays as the model has them, NumPy's or, on a GPU, CuPy's, and returns a value for each row (B,),
+              for each step (B, T), or an array (B, T, ...) of them. A single number counts as the mean of its batch,
+              once for each of its rows, so that a small last batch has a small say (in Keras every batch has the same).
     name      the key in a history; the function's unless given
     Raises TypeError for what is no function, or has no name where none is given.
     With a mask, values must be one for each step at least, and masked ones count for nothing: the function has already
@@ -47,12 +49,12 @@ class FromFunction:
         self, y: Array, target: Array, *, sample_weight: Array | None = None, mask: Array | None = None
     ) -> tuple[float, float]:
         """One batch: (sum of the weighed values, sum of their weights, which are 1 unless given)."""
-        values = np.asarray(self.function(target, y))
+        values = array(self.function(target, y))
         if values.dtype.kind not in "biuf":
             raise TypeError(f"{self.name} returned {values.dtype}, expected real numbers, one for each row or step.")
         rows = len(y)
         if values.ndim == 0 and mask is None and sample_weight is None:
-            return float(values) * rows, float(rows)
+            return number(values) * rows, float(rows)
         if values.shape[:1] != (rows,):
             beside = "" if values.ndim else "; a single number can be neither weighed nor masked"
             raise ValueError(
@@ -67,7 +69,7 @@ class FromFunction:
         values = values.astype(np.float64)
         pair = compare(values, values, sample_weight=sample_weight, mask=mask)
         count = pair.count() if pair.weight is None else pair.total(np.ones_like(pair.y))
-        return float(pair.total(pair.y)), float(count)
+        return number(pair.total(pair.y)), number(count)
 
     def result(self, total: float, count: float) -> float:
         """The mean over all batches so far; 0 where nothing was counted."""

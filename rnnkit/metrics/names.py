@@ -11,7 +11,7 @@ from rnnkit_kernels.sentences import unknown
 from .. import losses
 from ..losses import MAE, MSE, Huber, spelling
 from . import accuracy as accuracies
-from . import means, steps
+from . import means, sequences, steps
 from . import r2 as r2_score
 from .base import Metric
 from .functions import FromFunction
@@ -28,7 +28,11 @@ last_step_mse = steps.LastStep()
 r2 = r2_score.R2Score(name="r2")
 
 CLASSES: dict[str, type[Any]] = {
-    **{name: getattr(module, name) for module in (accuracies, means, r2_score, steps) for name in module.__all__},
+    **{
+        name: getattr(module, name)
+        for module in (accuracies, means, r2_score, sequences, steps)
+        for name in module.__all__
+    },
     "FromFunction": FromFunction,
 }
 
@@ -40,6 +44,7 @@ _MADE: tuple[Any, ...] = (
     accuracies.SparseTopKCategoricalAccuracy(),
     r2_score.R2Score(),
     steps.LastStep(),
+    sequences.ExactMatch(),
 )
 
 ALL: dict[str, Any] = {

@@ -44,7 +44,7 @@ class LastStep(Average):
             shape = np.broadcast_shapes(pair.mask.shape, (1, pair.y.shape[1]) + (1,) * (len(pair.y.shape) - 2))
             real = np.broadcast_to(pair.mask, shape)
         else:
-            real = np.ones(pair.y.shape, bool, like=pair.y)
+            real = np.ones_like(pair.y, dtype=bool)
         real = np.any(real, axis=tuple(range(2, len(real.shape))))
         step = np.arange(real.shape[1], like=pair.y)
         last = np.max(step * real, axis=1, keepdims=True)  # a row with none keeps its mask, which hides all of it
