@@ -35,6 +35,7 @@ from rnnkit_kernels.numba_cpu.parallel import atomics, threads
 @cfunc("void(int64, int64)")
 def where(table, part):
     atomics.store(table + 128 * part, atomics.processor())
+    atomics.meet(table + jobs.BARRIER, 2)  # so both threads have begun
 memory, table = jobs.words()
 together = 0
 with threads.team(2) as t:
@@ -49,6 +50,27 @@ print(t.size, together)
     size, together = map(int, jobs.alone(code, RNNKIT_NUM_THREADS="2").split())
     assert size == 2
     assert together <= 10  # the caller itself may be moved meanwhile
+
+
+@linux
+def test_a_thread_that_was_called_in_vain_works_on_where_the_team_grows_beyond_the_cores():
+    code = """
+import time, thread_jobs as jobs
+from rnnkit_kernels.numba_cpu.parallel import crew, threads
+jobs.use()
+memory, table = jobs.words()
+for _ in range(100):
+    time.sleep(0.005)  # a sleeper is woken too late for so little work
+    with threads.team(2) as t:
+        t.run(jobs.count().address, table, 2)
+    if threads._crew.memory[(crew.BYTES + crew.EXILED) // 8]:
+        break
+with threads.team(8) as t:
+    memory, table = jobs.words()
+    t.run(jobs.rounds(t.size, 20).address, table, t.size)
+    print(t.size, memory[jobs.LINE])
+"""
+    assert jobs.alone(code, RNNKIT_NUM_THREADS="8") == "8 0"
 
 
 @forks

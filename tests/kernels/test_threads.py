@@ -35,7 +35,7 @@ def test_every_part_runs_once_a_call(wanted, parts):
 def test_parts_beyond_the_size_are_dealt_out_in_stripes_and_in_order():
     memory, table = jobs.words()
     with threads.team(3) as t:
-        t.run(jobs.trace().address, table, 11)
+        t.run(jobs.trace(3).address, table, 11)
     who, when = memory[17 :: jobs.LINE][:11], memory[18 :: jobs.LINE][:11]
     assert sorted(when) == list(range(11))
     assert len(set(who[:3])) == 3

@@ -15,6 +15,7 @@ from rnnkit_kernels.numba_cpu.parallel import atomics, threads
 
 ROOT = Path(__file__).parents[2]
 LINE = 16  # int64 words from one part's words to the next's
+BARRIER = 8192  # bytes from the first word to one that no part writes
 _kept: list[np.ndarray] = []
 thread_number = types.ExternalFunction("pthread_self", types.uintp())
 
@@ -38,12 +39,14 @@ def count():
     return job
 
 
-@lru_cache(maxsize=1)
-def trace():
-    """Writes down which thread ran the part, and as the how-manieth of all."""
+@lru_cache(maxsize=2)
+def trace(participants: int):
+    """Writes down which thread ran the part, and as the how-manieth of all. The first `participants` parts meet."""
 
     @cfunc("void(int64, int64)")
     def job(table, part):
+        if part < participants:
+            atomics.meet(table + BARRIER, participants)
         atomics.store(table + 128 * part + 136, thread_number())
         atomics.store(table + 128 * part + 144, atomics.fetch_add(table, 1))
 
@@ -79,6 +82,33 @@ def until_told():
         atomics.store_release(table + 8, 1)
         while atomics.load_acquire(table) == 0:
             atomics.yield_processor()
+
+    return job
+
+
+@lru_cache(maxsize=1)
+def delayed():
+    """Pauses as often as the part's second word says, then adds 1 to its first, in one step."""
+
+    @cfunc("void(int64, int64)")
+    def job(table, part):
+        own = table + 128 * part
+        for _ in range(atomics.load(own + 8)):
+            atomics.pause()
+        atomics.fetch_add(own, 1)
+
+    return job
+
+
+@lru_cache(maxsize=2)
+def behind(parts: int):
+    """Counts in the word behind the barrier's line how many of all parts' first words are not those of part 0."""
+
+    @cfunc("void(int64, int64)")
+    def job(table, part):
+        for other in range(parts):
+            if atomics.load_acquire(table + 128 * other) != atomics.load_acquire(table):
+                atomics.fetch_add(table + BARRIER + 128, 1)
 
     return job
 

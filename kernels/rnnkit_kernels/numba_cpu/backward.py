@@ -25,8 +25,8 @@ __all__ = ["CompiledGradients", "backward"]
 class CompiledGradients(Gradients):
     """Gradients whose parts of single steps are made on demand; see `contract.Gradients` for the fields."""
 
-    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array]) -> None:
-        made = _Run(tape, dh, dstate, trace=False)
+    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array], dx: bool) -> None:
+        made = _Run(tape, dh, dstate, trace=False, dx=dx)
         own = self.__dict__
         own["weights"], own["x"], own["state0"], own["fresh"] = made.weights(), made.dx, made.state0(), {}
         own["_again"] = tape, dh, dstate
@@ -34,7 +34,7 @@ class CompiledGradients(Gradients):
     @cached_property
     def _traced(self) -> _Run:
         tape, dh, dstate = self.__dict__["_again"]
-        run = _Run(tape, dh, dstate, trace=True)
+        run = _Run(tape, dh, dstate, trace=True, dx=False)
         run.state0()
         return run
 
@@ -55,7 +55,7 @@ class CompiledGradients(Gradients):
         return self._traced.vectors()
 
 
-def backward(tape: CompiledTape, dh: Array, dstate: dict[str, Array] | None = None) -> Gradients:
+def backward(tape: CompiledTape, dh: Array, dstate: dict[str, Array] | None = None, *, dx: bool = True) -> Gradients:
     """See `textbook.recurrence.backward`: the same arguments but for `clip`, the same result, the same refusals."""
     cell, h = tape.cell, tape.h
     if dh.shape != (tape.shape.T, *h.shape[1:]):
@@ -67,37 +67,40 @@ def backward(tape: CompiledTape, dh: Array, dstate: dict[str, Array] | None = No
             raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {last.shape}")
     if dh.dtype != h.dtype or (dh.shape[2] > 1 and dh.strides[2] != dh.itemsize):
         dh = np.ascontiguousarray(dh, dtype=h.dtype)
-    return CompiledGradients(tape, dh, owed)
+    return CompiledGradients(tape, dh, owed, dx)
 
 
 class _Run:
-    """One run back, and what came out of it. trace: whether every step's values are kept."""
+    """One run back, and what came out of it. trace: whether every step's values are kept; dx: whether dL/dx is made."""
 
-    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array], trace: bool) -> None:
-        shape, dtype = tape.shape, tape.h.dtype
-        self.tape, self._trace, self.dx = tape, trace, memory.empty((shape.T, shape.B, shape.F), dtype)
+    def __init__(self, tape: CompiledTape, dh: Array, dstate: dict[str, Array], trace: bool, dx: bool) -> None:
+        shape = tape.shape
+        self.tape, self._trace, self._dtype = tape, trace, tape.h.dtype
+        self.dx = memory.empty((shape.T, shape.B, shape.F), self._dtype) if dx else None
         with threads.team(tape.split.parts) as team:
             split = tape.split.among(team.size)
-            self.plan = plan = backward_plan(tape.program, shape, split, trace, tuple(tape.plan.at.items()))
+            self.plan = plan = backward_plan(tape.plan, split, trace, dx)
             self._work, begin = scratch(plan.work)
             self._made = memory.empty((plan.made,), np.uint8)
             self._made[: plan.zeroed] = 0
             for name in tape.cell.state:
                 self.view(f"d.{name}")[-1] = dstate.get(name, 0)
-            x, mask, drop = tape.factor, tape.mask, tape.drop
-            words = plan.words.made((
-                begin, address(x), *x.strides[:2], 0 if mask is None else address(mask),
-                0 if drop is None else address(drop), address(tape.h), address(tape.met), address(tape.rest),
-                address(dh), *dh.strides[:2], address(self.dx), address(self._made),
-                *map(address, tape.weights.values()), plan.zeros,
-            ))  # fmt: skip
-            team.run(driver("backward"), address(words), split.parts)
-        self._ring_at = begin - address(self._work) + plan.ring
-        if not trace:
+            told = tape.told
+            if tape.mask is not None and (x := tape.factor) is not tape.given:
+                told = address(x), *x.strides[:2], *told[3:]
+            at_dx = 0 if self.dx is None else address(self.dx)
+            words = plan.words.made((begin, *told, address(dh), *dh.strides[:2], at_dx, address(self._made)))
+            team.run(driver("backward"), address(words), split.parts, before=driver("pack"))
+        if plan.copies > 1:
+            for name, size in plan.sizes.items():
+                _add(self._array(name, plan.copies, size))
+        if trace:
+            self._ring_at = begin - address(self._work) + plan.ring
+        else:
             del self._work
 
     def _array(self, name: str, *shape: int) -> Array:
-        return np.ndarray(shape, self.dx.dtype, self._made, self.plan.at[name])
+        return np.ndarray(shape, self._dtype, self._made, self.plan.at[name])
 
     def view(self, name: str) -> Array:
         """dL/d(state) by its name in the table: of every step where all are kept, else of the first alone."""
@@ -105,30 +108,15 @@ class _Run:
         return self._array(name, steps, self.tape.shape.B, self.tape.shape.H)
 
     def weights(self) -> dict[str, Array]:
-        tape, gradient = self.tape, self.plan.gradient
-        H, gates, copies = tape.shape.H, tape.cell.gates, self.plan.copies
-        stored = _added(self._array("sums", copies, gradient.stored, H))
-        sums = np.concatenate([stored, _added(self._totals())[0]])
-        found = {
-            "W": _added(self._array("W", copies, tape.shape.F, len(gates) * H)),
-            "U": _added(self._array("U", copies, H, len(gates) * H)),
-        }
-        for name, weight in tape.weights.items():
-            if name not in found:
-                found[name] = _picked(sums, self._columns_of(name), weight.shape)
+        tape, plan = self.tape, self.plan
+        found = {name: np.ndarray(shape, self._dtype, self._made, at) for name, (at, shape) in plan.whole.items()}
+        if len(found) < len(tape.weights):
+            H, count = tape.shape.H, plan.gradient.stored
+            sums = np.concatenate([self._array("sums", count, H), self._totals()[0]])
+            for name, weight in tape.weights.items():
+                if name not in found:
+                    found[name] = _picked(sums, plan.columns[name]).reshape(weight.shape)
         return {name: found[name] for name in tape.weights}
-
-    def _columns_of(self, name: str) -> list[int | None]:
-        """Which gradient columns add up to a vector's gradient; None stands for zeros."""
-        cell, gradient = self.tape.cell, self.plan.gradient
-        if name in cell.unit_vectors:
-            return [gradient.p.get(f"p.{name}")]
-        if name in cell.gate_vectors:
-            return [gradient.p.get(f"p.{name}.{q}") for q in cell.gates]
-        if name == "b":
-            return [gradient.x[q] for q in cell.gates]
-        operands = self.tape.program.operands  # an inner product has no bias
-        return [None if q in operands else gradient.u[q] for q in cell.gates]
 
     def state0(self) -> dict[str, Array]:
         """By name; what h is owed through the products of the first step comes on top."""
@@ -142,13 +130,13 @@ class _Run:
     def _columns(self) -> Array:
         """The stored gradient columns of all steps, (T, B, columns, H)."""
         shape, plan = self.tape.shape, self.plan
-        strides = shape.B * plan.row, plan.row, shape.H * self.dx.itemsize, self.dx.itemsize
+        strides = shape.B * plan.row, plan.row, shape.H * self._dtype.itemsize, self._dtype.itemsize
         size = shape.T, shape.B, plan.gradient.stored, shape.H
-        return np.ndarray(size, self.dx.dtype, self._work, self._ring_at, strides)
+        return np.ndarray(size, self._dtype, self._work, self._ring_at, strides)
 
     def _totals(self) -> Array:
-        """Of the columns that are not stored: (copies, T, columns, H), or over all steps (copies, 1, columns, H)."""
-        return self._array("totals", self.plan.copies, *self.plan.totals)[..., : self.tape.shape.H]
+        """Of the columns that are not stored: (T, columns, H), or over all steps (1, columns, H)."""
+        return self._array("totals", *self.plan.totals)[..., : self.tape.shape.H]
 
     def pre(self, at: dict[str, int]) -> Array:
         columns, shape = self._columns(), self.tape.shape
@@ -156,25 +144,21 @@ class _Run:
 
     def vectors(self) -> dict[str, Array]:
         cell, weights = self.tape.cell, self.tape.weights
-        sums = np.concatenate([self._columns().sum(axis=1), _added(self._totals())], axis=1)
+        sums = np.concatenate([self._columns().sum(axis=1), self._totals()], axis=1)
         own = [name for name in (*cell.gate_vectors, *cell.unit_vectors) if name in weights]
         zero = np.zeros_like(sums[:, 0])
         return {
-            name: np.concatenate([zero if k is None else sums[:, k] for k in self._columns_of(name)], axis=1)
+            name: np.concatenate([zero if k is None else sums[:, k] for k in self.plan.columns[name]], axis=1)
             for name in own
         }
 
 
-def _added(copies: Array) -> Array:
-    """The sum of what the threads made, in their order."""
-    total: Array = copies[0]
+def _add(copies: Array) -> None:
+    """Adds to the first what the other threads made, in their order."""
     for more in copies[1:]:
-        total += more
-    return total
+        copies[0] += more
 
 
-def _picked(sums: Array, at: list[int | None], shape: tuple[int, ...]) -> Array:
-    first = at[0]
-    if first is not None and at == list(range(first, first + len(at))):
-        return sums[first : first + len(at)].reshape(shape)
-    return np.stack([np.zeros_like(sums[0]) if k is None else sums[k] for k in at]).reshape(shape)
+def _picked(sums: Array, at: list[int | None]) -> Array:
+    """Columns side by side; None stands for zeros."""
+    return np.stack([np.zeros_like(sums[0]) if k is None else sums[k] for k in at])

@@ -11,15 +11,15 @@ from .drivers import SUM_JOB
 from .emit.narrow import NARROW
 from .emit.products import BLOCK
 from .packing import met_gates, pack_backward
-from .plan import Shape, begun, constant
-from .programs import Compiled, products
+from .plan import ForwardPlan, begun, constant
+from .programs import products
 from .split import Split
 from .table import Slot
 from .words import Room, Words
 
-__all__ = ["CALL", "BackwardPlan", "backward_plan"]
+__all__ = ["BackwardPlan", "backward_plan"]
 
-CALL = ("work", "x", "x_step", "x_row", "mask", "drop", "h", "met", "rest", "dh", "dh_step", "dh_row", "dx", "made")
+BESIDE = ("dh", "dh_step", "dh_row", "dx", "made")  # what a call knows besides what the way there was told
 
 _LINE = 64  # bytes of a cache line
 _RING = 4  # what part of a core's second cache the gradients of a chunk of steps may fill
@@ -33,19 +33,19 @@ class BackwardPlan:
           state; first: what the first h is owed through U
     ring  how far into scratch the stored gradient columns begin; row: bytes between two rows of them
     totals  (steps told apart, columns, units and what fills the last vector)
+    columns  by name, which gradient columns add up to a vector's gradient, gate by gate; None stands for zeros
+    whole    by name, how far into `made` the gradient of a weight begins that lies there as it is, and its shape
     """
 
-    def __init__(
-        self, program: Compiled, shape: Shape, split: Split, trace: bool, tape_at: tuple[tuple[str, int], ...]
-    ) -> None:
+    def __init__(self, there: ForwardPlan, split: Split, trace: bool, dx: bool) -> None:
+        program, shape = there.program, there.shape
         lowered, layout, size = program.backward, program.backward_layout, program.lanes.itemsize
         gradient = lowered.gradient
         assert gradient is not None
         self.program, self.shape, self.gradient = program, shape, gradient
-        words, packing, room = begun(program, lowered, layout, shape, split, CALL)
+        words, packing, room = begun(program, lowered, layout, shape, split, BESIDE)
         T, B, H = shape.T, shape.B, shape.H
-        self.zeros = words.of(constant(0.0, len(program.cell.gates) * H, program.lanes.dtype))
-        pack_backward(packing, lowered, layout, shape.F)
+        pack_backward(packing, lowered, layout, shape.F if dx else 0)
         row = -(-gradient.stored * H * size // 8) * 8  # rows are copied word by word
         if row % 512 == 0:
             row += _LINE  # else the rows of a chunk fall on the same few sets of the cache
@@ -82,8 +82,8 @@ class BackwardPlan:
         ):
             words.set(slot, number, base)
         words.set(layout.of["s.h"], 0, "h")
-        self._tape = dict(tape_at)
-        for name, offset in tape_at:
+        self._tape = there.at
+        for name, offset in there.at.items():
             if name in layout.of:
                 words.set(layout.of[name], offset, "rest")
         for name in program.cell.state:
@@ -92,6 +92,26 @@ class BackwardPlan:
         self._jobs(words, packing.panels)
         words.ready()
         self.words, self.work, self.made = words, room.size, made.size
+        self.columns = {name: self._columns_of(name) for name in shape.weights if name not in ("W", "U")}
+        self.whole: dict[str, tuple[int, tuple[int, ...]]] = {
+            "W": (self.at["W"], (shape.F, gates * H)),
+            "U": (self.at["U"], (H, gates * H)),
+        }
+        for name, at in self.columns.items():
+            first = at[0]
+            if first is not None and at == list(range(first, min(first + len(at), gradient.stored))):
+                self.whole[name] = self.at["sums"] + first * H * size, (len(at) * H,)
+
+    def _columns_of(self, name: str) -> list[int | None]:
+        cell, gradient = self.program.cell, self.gradient
+        if name in cell.unit_vectors:
+            return [gradient.p.get(f"p.{name}")]
+        if name in cell.gate_vectors:
+            return [gradient.p.get(f"p.{name}.{q}") for q in cell.gates]
+        if name == "b":
+            return [gradient.x[q] for q in cell.gates]
+        operands = self.program.operands  # an inner product has no bias
+        return [None if q in operands else gradient.u[q] for q in cell.gates]
 
     def _jobs(self, words: Words, panels: dict[str, int]) -> None:
         """What is done after every chunk, and behind it what is done at the very end; see `drivers` for the words."""
@@ -132,13 +152,14 @@ class BackwardPlan:
         if summed:
             # the place is counted in gates: here in columns
             weights("sums", summed[0], (one, 0, 0), summed[0], summed[-1] + 1 - summed[0], 1)
-        first, last = gradient.x_range
-        input_row = shape.F * size
-        function = functions["narrow" if shape.F <= NARROW else "product"]
-        job(
-            1, function, (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
-            (last - first) * shape.H, 0, (panels["input"], "work"), shape.B * input_row,
-        )  # fmt: skip
+        if "input" in panels:
+            first, last = gradient.x_range
+            input_row = shape.F * size
+            function = functions["narrow" if shape.F <= NARROW else "product"]
+            job(
+                1, function, (0, "dx"), input_row, 0, 0, 0, 0, first * line, shape.F,
+                (last - first) * shape.H, 0, (panels["input"], "work"), shape.B * input_row,
+            )  # fmt: skip
         words.set(Slot.JOB_COUNT, count)
         first, last = gradient.h_range
         job(
@@ -169,8 +190,6 @@ def _runs(gates: tuple[str, ...], columns: dict[str, int]) -> list[tuple[int, in
 
 
 @lru_cache(maxsize=512)
-def backward_plan(
-    program: Compiled, shape: Shape, split: Split, trace: bool, tape_at: tuple[tuple[str, int], ...]
-) -> BackwardPlan:
-    """tape_at: where the tape's arrays lie, see `ForwardPlan.at`."""
-    return BackwardPlan(program, shape, split, trace, tape_at)
+def backward_plan(there: ForwardPlan, split: Split, trace: bool, dx: bool = True) -> BackwardPlan:
+    """there: the plan of the way there, which left the tape; dx: whether dL/dx is asked for."""
+    return BackwardPlan(there, split, trace, dx)

@@ -1,7 +1,9 @@
 """The loops over time, chunks and parts: plain functions, compiled once for all cells, that reach a cell by address.
 
 Part p of P works on its share: of the rows, all steps through, without ever waiting; or of the units, and then all
-parts meet after every level. What a cell computes in a level, and the products, are called by address.
+parts meet after every level. Before that the parts have laid the weights out, in a run of its own: a part of rows thus
+needs no other at its side, and who calls may do it where no thread comes in time. What a cell computes in a level, and
+the products, are called by address.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ def share(count, grain, part, parts):  # type: ignore[no-untyped-def]
 
 @compiled
 def pack(table, part):  # type: ignore[no-untyped-def]
-    """Lays the weights out as tiles read them; the parts divide every matrix among them, and meet when all is there."""
+    """Lays the weights out as tiles read them; the parts divide every matrix among them."""
+    mode = flush_denormals()
     parts = word(table, Slot.PARTS)
     job = table + word(table, Slot.PACKING)
     for _ in range(word(table, Slot.PACKING_COUNT)):
@@ -45,8 +48,7 @@ def pack(table, part):  # type: ignore[no-untyped-def]
                 load(job + 48), load(job + 56), load(job + 64), first, last,
             )  # fmt: skip
         job += 8 * PACK_JOB
-    if parts > 1:
-        meet(word(table, Slot.BARRIER), parts)
+    restore_denormals(mode)
 
 
 @compiled
@@ -74,7 +76,6 @@ def step(table, t, place, part, r0, r1, w0, w1):  # type: ignore[no-untyped-def]
 @compiled
 def run_forward(table, part):  # type: ignore[no-untyped-def]
     mode = flush_denormals()
-    pack(table, part)
     r0, r1, w0, w1 = ranges(table, part)
     for t in range(word(table, Slot.STEPS)):
         step(table, t, 0, part, r0, r1, w0, w1)
@@ -86,7 +87,6 @@ def run_backward(table, part):  # type: ignore[no-untyped-def]
     """Chunk by chunk from the end. Step t of a chunk that begins at b stands at place t - b of the ring; the place
     after the chunk's last step holds the step after it, zeros at the very end."""
     mode = flush_denormals()
-    pack(table, part)
     parts, split = word(table, Slot.PARTS), word(table, Slot.SPLIT)
     together = split != 0 and parts > 1
     r0, r1, w0, w1 = ranges(table, part)
@@ -205,8 +205,8 @@ def _to_first_state(table, part, r0, r1, together):  # type: ignore[no-untyped-d
         )  # fmt: skip
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def driver(which: str) -> int:
-    """The address of the C function `void f(int64 table, int64 part)` of "forward" or "backward"."""
-    function = {"forward": run_forward, "backward": run_backward}[which]
+    """The address of the C function `void f(int64 table, int64 part)` of "pack", "forward" or "backward"."""
+    function = {"pack": pack, "forward": run_forward, "backward": run_backward}[which]
     return c_function(function, "void(int64, int64)")

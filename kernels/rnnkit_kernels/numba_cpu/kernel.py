@@ -61,11 +61,17 @@ class CompiledKernel(Kernel):
         return forward(self.cell, weights, x, state0, mask=mask, drop=drop, tape=tape)
 
     def backward(
-        self, tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, clip: float | None = None
+        self,
+        tape: Tape,
+        dh: Array,
+        dstate: dict[str, Array] | None = None,
+        *,
+        clip: float | None = None,
+        dx: bool = True,
     ) -> Gradients:
         if isinstance(tape, CompiledTape) and clip is None:
-            return backward(tape, dh, dstate)
-        return textbook.backward(tape, dh, dstate, clip=clip)
+            return backward(tape, dh, dstate, dx=dx)
+        return textbook.backward(tape, dh, dstate, clip=clip, dx=dx)
 
     def steps(
         self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None

@@ -172,7 +172,7 @@ def zeros(shape: int | tuple[int, ...] | list[int], dtype: Any) -> Array:
 
 def _recycled(shape: int | tuple[int, ...] | list[int], dtype: np.dtype[Any]) -> Array | None:
     """The array of `empty`, or None where it is NumPy's to make it, or to refuse."""
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     size = math.prod(sizes) * dtype.itemsize
     if size < _SMALL or min(sizes) < 0 or dtype.kind not in "biufc":
         return None

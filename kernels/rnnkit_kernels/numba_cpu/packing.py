@@ -120,15 +120,16 @@ def _own(packing: Packing, layout: Layout) -> None:
 
 
 def pack_backward(packing: Packing, lowered: Lowered, layout: Layout, features: int) -> None:
+    """features: of the input whose gradient is asked for; 0 where it is not."""
     gradient = lowered.gradient
     assert gradient is not None
     for k, level in enumerate(lowered.levels):
         for j, product in enumerate(level.products):
             through = met_gates(gradient) if product.operand == "d" else product.gates
             packing.transposed(f"panel.{k}.{j}", "U", packing.units, through)
-    if features <= NARROW:
+    if 0 < features <= NARROW:
         packing.lines("input", "W", features, input_gates(gradient))
-    else:
+    elif features:
         packing.transposed("input", "W", features, input_gates(gradient))
     _own(packing, layout)
 

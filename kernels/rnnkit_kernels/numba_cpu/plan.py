@@ -1,14 +1,13 @@
 """What a call of a compiled recurrence needs that depends on shapes alone: made once, used by every call of that shape.
 
-BASES are what only a call knows: where x, the weights and the memory for results lie.
+CALL names what only a call knows: where x and the memory for results lie, and behind them its weights and zeros.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +26,7 @@ CALL = ("work", "x", "x_step", "x_row", "mask", "drop", "h", "met", "rest")
 _ALWAYS = np.ones(64, bool)
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """steps T, rows B, features F, units H; weights: their names; masked, dropped: whether there is a mask, a drop"""
 
     T: int
@@ -47,10 +45,10 @@ def constant(value: float, count: int, dtype: str) -> np.ndarray[Any, Any]:
 
 
 def begun(
-    program: Compiled, lowered: Lowered, layout: Layout, shape: Shape, split: Split, bases: tuple[str, ...]
+    program: Compiled, lowered: Lowered, layout: Layout, shape: Shape, split: Split, more: tuple[str, ...] = ()
 ) -> tuple[Words, Packing, Room]:
-    """The words that both directions have alike; the room is of the base "work"."""
-    words, room, size = Words((*bases, *shape.weights, "zeros")), Room(), program.lanes.itemsize
+    """The words that both directions have alike; the room is of the base "work". more: bases that one has besides."""
+    words, room, size = Words((*CALL, *shape.weights, "zeros", *more)), Room(), program.lanes.itemsize
     words.grow(layout.size)
     gates = program.cell.gates
     functions = products(program.lanes, program.registers)
@@ -99,11 +97,12 @@ class ForwardPlan:
     """work, rest: bytes of the memory that a call brings for scratch, and for what the tape keeps beside h.
 
     at  how far into `rest` each array begins, by its place in the table
+    zeros  the address of zeros for all columns of a row
     """
 
     def __init__(self, program: Compiled, shape: Shape, split: Split, tape: bool) -> None:
         lowered, layout, size = program.forward, program.forward_layout, program.lanes.itemsize
-        words, packing, room = begun(program, lowered, layout, shape, split, CALL)
+        words, packing, room = begun(program, lowered, layout, shape, split)
         self.zeros = words.of(constant(0.0, len(program.cell.gates) * shape.H, program.lanes.dtype))
         pack_forward(packing, lowered, layout, shape.F, "b" not in program.cell.gate_vectors)
         words.set(Slot.LEVEL, words.of(program.forward_addresses))
@@ -128,6 +127,7 @@ class ForwardPlan:
             words.set(layout.of[name], offset, "rest")
         packing.write(layout, "work")
         words.ready()
+        self.program, self.shape = program, shape
         self.words, self.work, self.rest = words, room.size, rest.size
 
 

@@ -5,8 +5,8 @@ A forward pass leaves the same tape as the textbook does, in arrays that the ker
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import ClassVar
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class CompiledTape(Tape):
     program, shape, split  what ran, on what, and how it was divided
     h, met    (T+1, B, H): h, and m * h, which is h where nothing is dropped
     given     x as it came, with whatever stands in its padding
+    told      where all of these lie, as the kernel was told: the values of `plan.CALL` but "work", of weights and zeros
     """
 
     origin: ClassVar[str] = "numba"
@@ -41,11 +42,13 @@ class CompiledTape(Tape):
     def __init__(
         self, program: Compiled, shape: Shape, split: Split, plan: ForwardPlan,
         given: tuple[dict[str, Array], Array, Array | None, Array | None], arrays: tuple[Array, Array, Array],
+        told: tuple[int, ...],
     ) -> None:  # fmt: skip
         own = self.__dict__
         own["cell"], own["program"], own["shape"], own["split"] = program.cell, program, shape, split
         own["weights"], own["given"], own["mask"], own["drop"] = given
         own["h"], own["met"], own["rest"] = arrays
+        own["told"] = told
         own["plan"], own["zone"], own["reset"], own["began"], own["made"] = plan, {}, None, {}, {}
 
     program: Compiled
@@ -56,6 +59,11 @@ class CompiledTape(Tape):
     h: Array
     met: Array
     rest: Array
+    told: tuple[int, ...]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledTape:
+        """Itself: nobody writes to a tape, and where its arrays lie is part of it."""
+        return self
 
     def _view(self, name: str, *shape: int) -> Array:
         at = self.plan.at[name]
@@ -104,11 +112,10 @@ def forward(
 
     program, split  which compiled form and which division among threads; chosen where None
     """
-    check_call(cell, weights, x, state0, mask, drop)
-    T, B, F = x.shape
-    H, dtype = weights["U"].shape[0], x.dtype
-    name = _NAMES[dtype.char]
-    program = program or compiled_cell(cell, name, width(name, H))
+    dtype = x.dtype
+    chosen, shape = _known(cell, _form(x), _forms(weights), _forms(state0), _form(mask), _form(drop))
+    program = program or chosen
+    T, B, F, H = shape[:4]
     size = program.lanes.itemsize
     if mask is not None:
         mask = np.ascontiguousarray(mask)
@@ -122,7 +129,6 @@ def forward(
         met = memory.empty((T + 1, B, H), dtype)
         np.multiply(h[0], drop, out=met[0])
     weights = {name: w if w.flags.c_contiguous else np.ascontiguousarray(w) for name, w in weights.items()}
-    shape = Shape(T, B, F, H, tuple(weights), mask is not None, drop is not None)
     wanted = split or choose(cell, T, B, F, H, size, program.lanes.count)
     with threads.team(wanted.parts) as team:
         used = wanted.among(team.size)
@@ -132,20 +138,55 @@ def forward(
         for name in cell.state:
             if name != "h":
                 np.ndarray((B, H), dtype, rest, plan.at[f"s.{name}"])[...] = state0[name]
-        words = plan.words.made((
-            begin, address(x), *x.strides[:2], 0 if mask is None else address(mask),
-            0 if drop is None else address(drop), address(h), address(met), address(rest),
-            *map(address, weights.values()), plan.zeros,
-        ))  # fmt: skip
-        team.run(driver("forward"), address(words), used.parts)
-    at = T if tape else T & 1
+        at_h = address(h)
+        told = (
+            address(x), *x.strides[:2], 0 if mask is None else address(mask), 0 if drop is None else address(drop),
+            at_h, at_h if met is h else address(met), address(rest), *map(address, weights.values()), plan.zeros,
+        )  # fmt: skip
+        words = plan.words.made((begin, *told))
+        team.run(driver("forward"), address(words), used.parts, before=driver("pack"))
+    end = (T if tape else T & 1) * B * H * size
     last = {
-        name: h[T] if name == "h" else np.ndarray((B, H), dtype, rest, plan.at[f"s.{name}"] + at * B * H * size)
+        name: h[T] if name == "h" else np.ndarray((B, H), dtype, rest, plan.at[f"s.{name}"] + end)
         for name in cell.state
     }
     if not tape:
         return h[1:], last, None
-    return h[1:], last, CompiledTape(program, shape, used, plan, (weights, x, mask, drop), (h, met, rest))
+    return h[1:], last, CompiledTape(program, shape, used, plan, (weights, x, mask, drop), (h, met, rest), told)
+
+
+_Form = tuple[tuple[int, ...], np.dtype[Any]]
+
+
+@lru_cache(maxsize=512)
+def _known(
+    cell: Cell, x: _Form, weights: tuple[tuple[str, _Form], ...], state0: tuple[tuple[str, _Form], ...],
+    mask: _Form | None, drop: _Form | None,
+) -> tuple[Compiled, Shape]:  # fmt: skip
+    """The compiled form and the shape of a call with arrays of these forms, which `check_call` has let pass."""
+    given = {name: _stand_in(form) for name, form in weights}
+    states = {name: _stand_in(form) for name, form in state0}
+    check_call(
+        cell, given, _stand_in(x), states, None if mask is None else _stand_in(mask),
+        None if drop is None else _stand_in(drop),
+    )  # fmt: skip
+    (T, B, F), dtype = x
+    H, name = given["U"].shape[0], _NAMES[dtype.char]
+    shape = Shape(T, B, F, H, tuple(given), mask is not None, drop is not None)
+    return compiled_cell(cell, name, width(name, H)), shape
+
+
+def _form(a: Array | None) -> Any:
+    return None if a is None else (a.shape, a.dtype)
+
+
+def _forms(arrays: dict[str, Array]) -> tuple[tuple[str, _Form], ...]:
+    return tuple([(name, (a.shape, a.dtype)) for name, a in arrays.items()])
+
+
+def _stand_in(form: _Form) -> Array:
+    """An array of that form, of a single number's memory."""
+    return np.broadcast_to(np.empty((), form[1]), form[0])
 
 
 def scratch(size: int) -> tuple[Array, int]:

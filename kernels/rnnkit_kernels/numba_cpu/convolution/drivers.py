@@ -11,7 +11,7 @@ from enum import IntEnum, auto
 from functools import lru_cache
 
 from ..jit import c_function, compiled
-from ..parallel.atomics import call, flush_denormals, load, meet, restore_denormals
+from ..parallel.atomics import call, flush_denormals, load, restore_denormals
 
 __all__ = ["GRAIN", "SEGMENT", "Head", "Job", "driver"]
 
@@ -23,7 +23,6 @@ class Head(IntEnum):
     """Places of the table. Behind them stand the jobs, first those that write y or dx, then those that sum dW, db."""
 
     PARTS = 0
-    BARRIER = auto()
     BATCH = auto()  # rows of the batch
     PIECES = auto()  # into how many pieces the steps of each are cut
     SUMS = auto()  # how many jobs there are of the first kind
@@ -74,18 +73,19 @@ def word(table, slot):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def pack(table, part):  # type: ignore[no-untyped-def]
+    """Lays out a part's share of the weights."""
+    parts, vectors = word(table, Head.PARTS), word(table, Head.VECTORS)
+    call(
+        word(table, Head.PACK), word(table, Head.PANELS), word(table, Head.WEIGHTS), word(table, Head.PLACES),
+        word(table, Head.LANE), vectors * part // parts, vectors * (part + 1) // parts,
+    )  # fmt: skip
+
+
+@compiled
 def run(table, part):  # type: ignore[no-untyped-def]
     mode = flush_denormals()
-    parts, vectors = word(table, Head.PARTS), word(table, Head.VECTORS)
-    if vectors > 0:
-        first, last = vectors * part // parts, vectors * (part + 1) // parts
-        call(
-            word(table, Head.PACK), word(table, Head.PANELS), word(table, Head.WEIGHTS), word(table, Head.PLACES),
-            word(table, Head.LANE), first, last,
-        )  # fmt: skip
-        if parts > 1:
-            meet(word(table, Head.BARRIER), parts)
-    pieces = word(table, Head.PIECES)
+    parts, pieces = word(table, Head.PARTS), word(table, Head.PIECES)
     items = word(table, Head.BATCH) * pieces
     for item in range(items * part // parts, items * (part + 1) // parts):
         row, piece = item // pieces, item % pieces
@@ -136,7 +136,7 @@ def _gradients(job, row, piece, pieces, part):  # type: ignore[no-untyped-def]
         segment += _SEGMENT
 
 
-@lru_cache(maxsize=1)
-def driver() -> int:
-    """The address of the C function `void f(int64 table, int64 part)`."""
-    return c_function(run, "void(int64, int64)")
+@lru_cache(maxsize=2)
+def driver(which: str = "run") -> int:
+    """The address of the C function `void f(int64 table, int64 part)` of "pack" or "run"."""
+    return c_function({"pack": pack, "run": run}[which], "void(int64, int64)")

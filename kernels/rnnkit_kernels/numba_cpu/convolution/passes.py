@@ -66,14 +66,14 @@ def forward(
         y = memory.empty((B, N, O), dtype)
         bias = plan.zeros if b is None else address(b := np.ascontiguousarray(b))
         words = plan.words.made((begin, address(W), address(x), bias, address(y)))
-        team.run(driver(), address(words), shape.parts)
+        team.run(driver(), address(words), shape.parts, before=driver("pack"))
     return y, CompiledConvolutionTape(weights, x, window, groups, T, N, shape)
 
 
-def backward(tape: ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]:
+def backward(tape: ConvolutionTape, dy: Array, *, dx: bool = True) -> tuple[dict[str, Array], Array | None]:
     """See `textbook.convolution.backward`; a tape of the textbook goes back there."""
     if not isinstance(tape, CompiledConvolutionTape):
-        return textbook.backward(tape, dy)
+        return textbook.backward(tape, dy, dx=dx)
     shape, W = tape.shape, np.ascontiguousarray(tape.weights["W"])
     B, T, C, O = shape.B, shape.T, shape.C, shape.O
     if dy.shape != (expected := (B, shape.N, O)):
@@ -81,17 +81,19 @@ def backward(tape: ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]
     dy = _inner(dy.astype(W.dtype, copy=False))
     with threads.team(shape.parts) as team:
         shape = replace(shape, parts=min(shape.parts, team.size), dy=(dy.strides[1], dy.strides[0]))
-        plan = backward_plan(shape)
+        plan = backward_plan(shape, dx)
         _held, begin = scratch(plan.work)
-        dx = memory.empty((B, T, C), W.dtype)
+        owed_x = memory.empty((B, T, C), W.dtype) if dx else None
         made = memory.zeros((shape.parts, plan.made), W.dtype)
-        words = plan.words.made((begin, address(W), address(tape.x), address(dy), address(dx), address(made)))
-        team.run(driver(), address(words), shape.parts)
+        words = plan.words.made(
+            (begin, address(W), address(tape.x), address(dy), 0 if owed_x is None else address(owed_x), address(made))
+        )
+        team.run(driver(), address(words), shape.parts, before=driver("pack"))
     with np.errstate(invalid="ignore", over="ignore"):
         total = made[0] if shape.parts == 1 else made.sum(axis=0)
     db = total[plan.bias :]
     if not _finite(db):
-        return textbook.backward(textbook.forward(tape.weights, tape.x, tape.window, tape.groups)[1], dy)
+        return textbook.backward(textbook.forward(tape.weights, tape.x, tape.window, tape.groups)[1], dy, dx=dx)
     k, G = shape.window.size, shape.groups
     if plan.turned:
         dW = total[: plan.bias].reshape(G, k, O // G, C // G).transpose(1, 3, 0, 2)
@@ -100,7 +102,7 @@ def backward(tape: ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]
     else:
         dW = total[: plan.bias].reshape(G, k, C // G, O // G).transpose(1, 2, 0, 3)
     found = {"W": np.ascontiguousarray(dW.reshape(W.shape)), "b": db}
-    return {name: found[name] for name in tape.weights}, dx
+    return {name: found[name] for name in tape.weights}, owed_x
 
 
 def _takes(x: Array, W: Array, b: Array | None) -> bool:
@@ -134,5 +136,5 @@ class CompiledConvolution(ConvolutionKernel):
     ) -> tuple[Array, ConvolutionTape]:
         return forward(weights, x, window, groups)
 
-    def backward(self, tape: ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]:
-        return backward(tape, dy)
+    def backward(self, tape: ConvolutionTape, dy: Array, *, dx: bool = True) -> tuple[dict[str, Array], Array | None]:
+        return backward(tape, dy, dx=dx)

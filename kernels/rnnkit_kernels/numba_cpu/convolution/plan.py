@@ -128,20 +128,21 @@ class ForwardPlan:
 class BackwardPlan:
     """words, work: see `ForwardPlan`.
 
+    dx      whether there are jobs for dL/dx
     made    how many numbers each part adds up: dW, and behind it at `bias` db
     turned  whether dW is (G, k, O / G, C / G); else it is (G, k, C / G, O / G)
     """
 
     words: Words
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, dx: bool) -> None:
         table, zeros = _begun(shape, _BACKWARD)
         G, size = shape.groups, shape.size
         depth, columns = shape.C // G, shape.O // G
         name = kind(shape.lanes, shape.window.size, columns, depth, G)
         found = functions(shape.lanes, shape.registers, False) | functions(shape.lanes, shape.registers, True)
         row, jobs = shape.C * size, 0
-        for first, sweep in _backward_sweeps(shape):
+        for first, sweep in _backward_sweeps(shape) if dx else ():
             out = Operand("dx", shape.window.stride * row, shape.T * row)
             jobs += table.sweep(
                 sweep, name, found[name], Operand("dy", *shape.dy), out, first * row, zeros, columns, depth, G
@@ -202,5 +203,5 @@ def forward_plan(shape: Shape) -> ForwardPlan:
 
 
 @lru_cache(maxsize=64)
-def backward_plan(shape: Shape) -> BackwardPlan:
-    return BackwardPlan(shape)
+def backward_plan(shape: Shape, dx: bool) -> BackwardPlan:
+    return BackwardPlan(shape, dx)

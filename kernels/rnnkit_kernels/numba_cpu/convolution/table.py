@@ -119,7 +119,6 @@ class Table:
 
     def __init__(self, lanes: Lanes, bases: Sequence[str]) -> None:
         self.lanes, self.words, self.room = lanes, Words(bases), Room()
-        self.room.take(64)  # the barrier
         self.panels = self.room.size
         self.places: list[np.ndarray[Any, Any]] = []
         self.vectors = 0
@@ -200,7 +199,7 @@ class Table:
 
     def done(self, **head: int) -> None:
         """No job is added from here on."""
-        numbers: dict[str, int | tuple[int, str]] = {**head, "BARRIER": (0, "work"), "VECTORS": self.vectors}
+        numbers: dict[str, int | tuple[int, str]] = {**head, "VECTORS": self.vectors}
         if self.vectors:
             self.room.take(self.vectors * self.lanes.bytes)
             places = self.words.of(np.concatenate(self.places))

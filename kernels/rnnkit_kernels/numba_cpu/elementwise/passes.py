@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...elementwise import Elementwise, Rule
+from ...elementwise import Elementwise, Row
 from ...types import Array
 from .. import memory
 from ..jit import compiled
@@ -82,23 +82,22 @@ class CompiledElementwise(Elementwise):
         _add_rows(index.reshape(-1), d.reshape(-1, d.shape[-1]), total)
         return total
 
-    def rule(self, name: str, numbers: Sequence[float]) -> Rule | None:
-        kernel = RULES.get(name)
+    def moved(self, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+        kernel = RULES.get(rule)
         if kernel is None:
-            return None
-        typed = {dtype: [dtype.type(n) for n in numbers] for dtype in _DTYPES}
-
-        def moved(parameter: Array, gradient: Array, *slots: Array) -> tuple[Array, ...] | None:
-            if not _ours(parameter, gradient, *slots):
-                return None
-            shape, dtype = parameter.shape, parameter.dtype
-            make = memory.empty if parameter.nbytes > _LARGE else np.empty
-            new = [make(shape, dtype) for _ in range(1 + len(slots))]
-            arrays = parameter, gradient, *slots, *new
-            kernel(*(arrays if len(shape) == 1 else [a.reshape(-1) for a in arrays]), *typed[dtype])
-            return tuple(new)
-
-        return moved
+            return super().moved(rule, numbers, rows)
+        typed: dict[np.dtype[Any], Array] = {dtype: np.array(numbers, dtype) for dtype in _DTYPES}
+        found: list[Row | None] = []
+        for row in rows:
+            if not _ours(*row):
+                found.append(None)
+                continue
+            shape, dtype = row[0].shape, row[0].dtype
+            make = memory.empty if row[0].nbytes > _LARGE else np.empty
+            new = tuple([make(shape, dtype) for _ in row[1:]])
+            kernel(*[a.ravel() for a in (*row, *new)], typed[dtype])
+            found.append(new)
+        return found
 
 
 def _room(like: Array, shape: tuple[int, ...]) -> Array:

@@ -1,68 +1,39 @@
-"""NumPy's default generator, PCG64 (O'Neill 2014, HMC-CS-2014-0905), run on several places of its one stream at once.
+"""NumPy's default generator, see `rnnkit_kernels.pcg64`, run on several places of its one stream at once.
 
-The state is a linear congruence modulo 2^128, s' = A s + C; n steps together are one of the same form, with A^n and
-C (A^(n-1) + ... + 1). Each of four walkers takes every fourth number: a product of 128 bits is slow to wait for.
+Each of four walkers takes every fourth number: a product of 128 bits is slow to wait for.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 
+from ...pcg64 import MODULUS, leap, taken
 from ...types import Array
 from ..jit import compiled
 from ..parallel.atomics import intrinsic
 
 __all__ = ["drawn"]
 
-_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
-_MODULUS = 1 << 128
 _LOW = (1 << 64) - 1
 _WALKERS = 4
+_FIRST = range(1, _WALKERS + 1)  # the steps to where each walker begins
 
 
 def drawn(rng: np.random.Generator, scale: Array, rate: float, kept: Any) -> None:
     """Fills `scale`, 1-D, with `kept` where `rng.random()` is `rate` or more, else 0, and leaves `rng` as if it had
     drawn as many numbers."""
-    generator = rng.bit_generator
-    with generator.lock:
-        state = generator.state
-        place, increment = state["state"]["state"], state["state"]["inc"]
-        words = np.empty((_WALKERS + 2, 2), np.uint64)
-        leap = _leap(_WALKERS, increment)
-        for number, value in enumerate((*_starts(place, increment), *leap)):
-            words[number] = value >> 64, value & _LOW
-        # A number is the first 53 of 64 bits, as an integer, times 2^-53: it is compared as that integer.
-        _fill(words, scale, np.uint64(math.ceil(rate * 2.0**53) << 11), kept)
-        factor, offset = _leap(scale.size, increment)
-        state["state"]["state"] = (factor * place + offset) % _MODULUS
-        generator.state = state
-
-
-def _starts(place: int, increment: int) -> list[int]:
-    """The state behind each of the next steps, one a walker."""
-    found = []
-    for _ in range(_WALKERS):
-        place = (_MULTIPLIER * place + increment) % _MODULUS
-        found.append(place)
-    return found
-
-
-@lru_cache(maxsize=64)
-def _leap(steps: int, increment: int) -> tuple[int, int]:
-    """The factor and the offset of so many steps at once, by squaring (Brown 1994)."""
-    factor, offset, square, shift = 1, 0, _MULTIPLIER, increment
-    while steps:
-        if steps & 1:
-            factor, offset = factor * square % _MODULUS, (offset * square + shift) % _MODULUS
-        square, shift = square * square % _MODULUS, (square + 1) * shift % _MODULUS
-        steps >>= 1
-    return factor, offset
+    place, increment = taken(rng, scale.size)
+    starts = [(factor * place + offset) % MODULUS for factor, offset in (leap(n, increment) for n in _FIRST)]
+    words = np.empty((_WALKERS + 2, 2), np.uint64)
+    for number, value in enumerate((*starts, *leap(_WALKERS, increment))):
+        words[number] = value >> 64, value & _LOW
+    # A number is the first 53 of 64 bits, as an integer, times 2^-53: it is compared as that integer.
+    _fill(words, scale, np.uint64(math.ceil(rate * 2.0**53) << 11), kept)
 
 
 @intrinsic

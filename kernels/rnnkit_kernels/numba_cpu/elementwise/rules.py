@@ -20,7 +20,8 @@ _ZERO, _BLOCK = np.uint64(0), np.uint64(512)
 
 
 @compiled
-def adam(p, g, m, v, p2, m2, v2, alpha, share_m, share_v, epsilon):  # type: ignore[no-untyped-def]
+def adam(p, g, m, v, p2, m2, v2, numbers):  # type: ignore[no-untyped-def]
+    alpha, share_m, share_v, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     size = np.uint64(p.size)
     for first in range(_ZERO, size, _BLOCK):
         last = min(size, first + _BLOCK)
@@ -33,7 +34,8 @@ def adam(p, g, m, v, p2, m2, v2, alpha, share_m, share_v, epsilon):  # type: ign
 
 
 @compiled
-def rmsprop(p, g, v, p2, v2, rate, rho, rest, epsilon):  # type: ignore[no-untyped-def]
+def rmsprop(p, g, v, p2, v2, numbers):  # type: ignore[no-untyped-def]
+    rate, rho, rest, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     size = np.uint64(p.size)
     for first in range(_ZERO, size, _BLOCK):
         last = min(size, first + _BLOCK)

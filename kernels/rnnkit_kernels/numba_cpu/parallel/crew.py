@@ -7,17 +7,21 @@ some hundred microseconds; then it sleeps on a lock of CPython's own (`PyThread_
 
 Memory of thread w of the crew, int64 words from `base + w * BYTES` on (w = 0 is the caller's):
 
-    STATE     IDLE, BUSY, ASLEEP, ABSENT (not come yet) or GONE: the only word both sides change, see below
+    STATE     IDLE, CALLED, WORKING, ASLEEP, ABSENT (not come yet) or GONE: what both sides change, see below
     FUNCTION, TABLE, FIRST, STEP, PARTS   the job: function(table, part) for part = first, first + step, ... < parts
     LOCK      address of the lock it sleeps on, held by the thread except between waking it and its getting up
     PATIENCE  how many times to look before sleeping
-    EXILE, LOOKUP   addresses of `sched_setaffinity` and `sched_getaffinity`, or 0: see `exile`
-    EXILED    1 while the thread may use NARROW only
+    EXILE, LOOKUP   addresses of `sched_setaffinity` and `sched_getaffinity`: see `sharing.exile`; LOOKUP is 0 where no
+              thread is to be kept off a processor, while EXILE stays for one that already is
+    EXILED    1 + the processor it is kept off, while it may use NARROW only, else 0
     THREAD, PROCESSOR   the system's number of the thread, and the processor it was last seen on
-    MASK, NARROW   processors the thread may use, as the system's bits: always, and until it has begun its job
+    MASK, NARROW   processors the thread may use, as the system's bits: always, and until it has begun a job
 
-IDLE -> BUSY and ASLEEP -> BUSY by the caller, who in the second case unlocks the sleeper; BUSY -> IDLE and
-IDLE -> ASLEEP by the thread. What leaves IDLE does so by compare-and-exchange, so that exactly one of the two happens.
+The caller takes a thread from IDLE or ASLEEP to CALLED, and in the second case unlocks the sleeper. From there the
+thread goes on to WORKING and back to IDLE; or the caller, whose own parts are done, takes the job back, and the thread
+is IDLE again without having noticed: where other processes hold its processor, that may be milliseconds before it
+runs. Between CALLED and IDLE the job is of whoever changed the word, and the words of the job are only read in WORKING.
+A thread that is IDLE for long falls ASLEEP. What two sides may change is changed by compare-and-exchange.
 """
 
 from __future__ import annotations
@@ -35,16 +39,16 @@ from ..jit import compiled
 from .atomics import call, compare_exchange, load, load_acquire, pause, processor, rest, store, store_release
 from .cores import LIMIT, cores
 
-__all__ = ["Crew", "dispatch"]
+__all__ = ["Crew"]
 
 BYTES = 512
 STATE, FUNCTION, TABLE, FIRST, STEP, PARTS = (8 * k for k in range(6))
 LOCK, PATIENCE, EXILE, LOOKUP, EXILED, THREAD, PROCESSOR = (128 + 8 * k for k in range(7))
 MASK, NARROW, MASK_BYTES = 256, 384, 128
-IDLE, BUSY, ASLEEP, ABSENT, GONE = range(5)
+IDLE, CALLED, WORKING, ASLEEP, ABSENT, GONE = range(6)
 
+SPINS = 400  # looks, some ten microseconds, before a thread that waits lets others use its processor at times
 _REST = 150e-6  # seconds a thread looks for its next job before it sleeps
-_SPINS = 400  # looks, some ten microseconds, before a thread that waits lets others use its processor at times
 _CROWDED = 20  # looks before a thread sleeps where there are more threads than cores
 _ARRIVAL = 10.0  # seconds within which a new thread must have come to its loop
 
@@ -56,7 +60,9 @@ def serve(own: int, acquire: int) -> None:
         return
     looks = 0
     while load_acquire(own + STATE) != GONE:
-        if load_acquire(own + STATE) == BUSY:
+        if load_acquire(own + STATE) == CALLED:
+            if compare_exchange(own + STATE, CALLED, WORKING) != CALLED:
+                continue  # taken back
             if load(own + EXILED):
                 store(own + EXILED, 0)
                 call(load(own + EXILE), 0, MASK_BYTES, own + MASK)
@@ -66,7 +72,7 @@ def serve(own: int, acquire: int) -> None:
             looks = 0
         elif looks < load(own + PATIENCE):
             looks += 1
-            rest(looks, _SPINS)
+            rest(looks, SPINS)
             store(own + PROCESSOR, processor())
         elif compare_exchange(own + STATE, IDLE, ASLEEP) == IDLE:
             call(acquire, load(own + LOCK), 1)
@@ -77,57 +83,6 @@ def work(function: int, table: int, first: int, step: int, parts: int) -> None:
     """function(table, part) for part = first, first + step, ... < parts."""
     for part in range(first, parts, step):
         call(function, table, part)
-
-
-@compiled
-def dispatch(base: int, size: int, release: int, function: int, table: int, parts: int) -> None:
-    """function(table, part) for all parts: part p on thread p % size, thread 0 being the caller's.
-
-    release: address of `void PyThread_release_lock(void *)`. Returns when all parts are done.
-    """
-    last = min(size, parts)
-    here = processor()
-    for w in range(1, last):
-        own = base + w * BYTES
-        if load(own + EXILE) and (load_acquire(own + STATE) == ASLEEP or load(own + PROCESSOR) == here):
-            exile(own, here)
-        store(own + FUNCTION, function)
-        store(own + TABLE, table)
-        store(own + FIRST, w)
-        store(own + STEP, size)
-        store(own + PARTS, parts)
-        if compare_exchange(own + STATE, IDLE, BUSY) != IDLE:
-            store_release(own + STATE, BUSY)
-            call(release, load(own + LOCK))
-    work(function, table, 0, size, parts)
-    for w in range(1, last):
-        own = base + w * BYTES
-        looks = 0
-        while load_acquire(own + STATE) == BUSY:
-            looks += 1
-            rest(looks, _SPINS)
-
-
-@compiled
-def exile(own: int, here: int) -> None:
-    """Keeps the thread with memory `own` off the processor `here`, the caller's, until it has begun its next job.
-
-    A system that saves power, or shares processors between machines, wakes a thread where its waker runs. There it
-    would wait until the caller has done its own part, and the two would take turns from then on.
-    """
-    for at in range(0, MASK_BYTES, 8):
-        store(own + MASK + at, 0)
-    call(load(own + LOOKUP), load(own + THREAD), MASK_BYTES, own + MASK)
-    others = 0
-    for at in range(0, MASK_BYTES, 8):
-        bits = load(own + MASK + at)
-        if here // 64 == at // 8:
-            bits &= ~(1 << (here % 64))
-        others |= bits
-        store(own + NARROW + at, bits)
-    if others:
-        store(own + EXILED, 1)
-        call(load(own + EXILE), load(own + THREAD), MASK_BYTES, own + NARROW)
 
 
 @compiled
@@ -171,8 +126,8 @@ class Crew:
         self._set(PATIENCE, _CROWDED if crowded else self._looks)
         if sys.platform == "linux":
             system = ctypes.CDLL(None)
-            self._set(EXILE, 0 if crowded else _address(system.sched_setaffinity))
-            self._set(LOOKUP, _address(system.sched_getaffinity))
+            self._set(EXILE, _address(system.sched_setaffinity))
+            self._set(LOOKUP, 0 if crowded else _address(system.sched_getaffinity))
 
     def _set(self, word: int, value: int) -> None:
         self.memory[word // 8 :: BYTES // 8] = value

@@ -15,7 +15,8 @@ from threading import Lock
 from typing import Any
 
 from .cores import available
-from .crew import Crew, dispatch, work
+from .crew import Crew, work
+from .sharing import dispatch
 
 __all__ = ["Team", "available", "function", "team"]
 
@@ -40,12 +41,19 @@ class Team:
     def __exit__(self, *error: object) -> None:
         return None
 
-    def run(self, function_address: int, table_address: int, parts: int) -> None:
+    def run(self, function_address: int, table_address: int, parts: int, before: int = 0) -> None:
         """Calls function(table, part) for part = 0 .. parts - 1 and returns when all are done.
 
-        Up to `size` parts run at once, part 0 in the calling thread, and may wait for each other. More parts than that
-        are dealt out: part p runs on thread p % size, in order, and none may wait for another.
+        Up to `size` parts run at once, part 0 in the calling thread. More than that are dealt out: part p is of thread
+        p % size, in order. What a thread has not begun when the calling thread has done its own parts, that one does.
+        So parts may wait for each other where there are no more of them than `size`, and part 0 waits for all: when it
+        is done, all have begun.
+
+        before  the address of a function that is called likewise for all parts, which are done before those of
+                `function` begin; 0 for none
         """
+        if before:
+            work(before, table_address, 0, 1, parts)
         work(function_address, table_address, 0, 1, parts)
 
 
@@ -83,12 +91,12 @@ class _Reserved(Team):
         """1 in a child that was forked inside the block: the threads stayed with its parent."""
         return self._size if self._crew is _crew else 1
 
-    def run(self, function_address: int, table_address: int, parts: int) -> None:
+    def run(self, function_address: int, table_address: int, parts: int, before: int = 0) -> None:
         crew, size = self._crew, self.size
         if crew is None or size == 1 or parts == 1:
-            super().run(function_address, table_address, parts)
+            super().run(function_address, table_address, parts, before)
         else:
-            dispatch(crew.base, size, crew.release, function_address, table_address, parts)
+            dispatch(crew.base, size, crew.release, before, function_address, table_address, parts)
 
 
 ALONE = Team()

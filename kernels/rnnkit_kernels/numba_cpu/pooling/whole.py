@@ -13,7 +13,6 @@ from ..convolution.drivers import driver
 from ..convolution.table import Table
 from ..emit.vec import Lanes
 from ..parallel import threads
-from ..recurrence import scratch
 from ..words import Words, address
 from .tiles import functions
 
@@ -43,8 +42,7 @@ def pooled(
     def run(name: str, shape: tuple[int, int, int], source: Array, out: Array, other: Array, beside: Array) -> None:
         with threads.team(parts) as team:
             words = _words(name, (form, *shape, min(parts, team.size)))
-            _held, begin = scratch(64)
-            table = words.made((begin, address(source), address(out), address(other), address(beside)))
+            table = words.made((address(source), address(out), address(other), address(beside)))
             team.run(driver(), address(table), min(parts, team.size))
 
     run(how, (B, T, F), x, y, which, x)
@@ -67,7 +65,7 @@ def pooled(
 def _words(name: str, sizes: Sizes) -> Words:
     """The table of one function: every step is a tap of the one row of y; on the way back each row of dx has one."""
     lanes, B, T, F, parts = sizes
-    table, row, back = Table(lanes, ("work", "source", "out", "other", "beside")), F * lanes.itemsize, "_back" in name
+    table, row, back = Table(lanes, ("source", "out", "other", "beside")), F * lanes.itemsize, "_back" in name
     words = table.words
     rows, taps = (T, 1) if back else (1, T)
     table.job(

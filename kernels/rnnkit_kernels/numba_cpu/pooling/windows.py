@@ -20,7 +20,6 @@ from ..convolution.drivers import driver
 from ..convolution.table import Table, segments, ways_back
 from ..emit.vec import Lanes
 from ..parallel import threads
-from ..recurrence import scratch
 from ..words import Words, address
 from .tiles import functions
 from .whole import pooled
@@ -71,7 +70,7 @@ def _segments(shape: Shape) -> np.ndarray[Any, Any]:
 
 @lru_cache(maxsize=64)
 def _forward_words(shape: Shape) -> Words:
-    table, window, row = Table(shape.lanes, ("work", "x", "y", "which")), shape.window, shape.F * shape.lanes.itemsize
+    table, window, row = Table(shape.lanes, ("x", "y", "which")), shape.window, shape.F * shape.lanes.itemsize
     found, words = _segments(shape), table.words
     table.job(
         FUNCTION=functions(shape.lanes)[shape.how], ROWS=shape.N, SEGMENTS=words.of(found), SEGMENT_COUNT=len(found),
@@ -85,7 +84,7 @@ def _forward_words(shape: Shape) -> Words:
 
 @lru_cache(maxsize=64)
 def _backward_words(shape: Shape) -> Words:
-    table, window, row = Table(shape.lanes, ("work", "dy", "dx", "which")), shape.window, shape.F * shape.lanes.itemsize
+    table, window, row = Table(shape.lanes, ("dy", "dx", "which")), shape.window, shape.F * shape.lanes.itemsize
     words, jobs = table.words, ways_back(window, shape.T)
     for way in jobs:
         found = segments(way.rows, 1, way.left, shape.N, way.dilation, len(way.taps))
@@ -140,8 +139,7 @@ class CompiledPooling:
             words = _forward_words(shape)
             y = memory.empty((B, shape.N, F), x.dtype)
             which = memory.empty(y.shape, x.dtype) if how == "largest" else None
-            _held, begin = scratch(64)
-            table = words.made((begin, address(x), address(y), 0 if which is None else address(which)))
+            table = words.made((address(x), address(y), 0 if which is None else address(which)))
             team.run(driver(), address(table), shape.parts)
         return y, PoolingTape(shape, which)
 
@@ -160,7 +158,6 @@ class CompiledPooling:
                 shape = replace(shape, parts=team.size)
             words = _backward_words(shape)
             dx = memory.empty((shape.B, shape.T, shape.F), dy.dtype)
-            _held, begin = scratch(64)
-            table = words.made((begin, address(dy), address(dx), 0 if which is None else address(which)))
+            table = words.made((address(dy), address(dx), 0 if which is None else address(which)))
             team.run(driver(), address(table), shape.parts)
         return dx
