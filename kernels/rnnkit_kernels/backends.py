@@ -1,4 +1,4 @@
-"""Which kernel runs, and why: `backend("auto" | "numba" | "numpy")`, and `.kernel(cell)` with its `origin`."""
+"""Which kernel runs, and why: `backend("auto" | "numba" | "cuda" ...)`, and `.kernel(cell)` with its `origin`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .contract import Cell, Gradients, Tape
+from .devices import host
 from .elementwise import Elementwise
 from .sentences import unknown
 from .steps import Steps
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Backend", "ConvolutionKernel", "Kernel", "backend"]
 
-NAMES = ("auto", "numba", "numpy")
+NAMES = ("auto", "cuda", "cuda-tf32", "numba", "numpy")
 
 _ASKED = "asked for by name"
 _WITHOUT = "pip install 'rnnkit[numba]' compiles the kernels and makes them several times as fast"
@@ -58,9 +59,16 @@ class Kernel:
         )
 
     def backward(
-        self, tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, clip: float | None = None
+        self,
+        tape: Tape,
+        dh: Array,
+        dstate: dict[str, Array] | None = None,
+        *,
+        clip: float | None = None,
+        dx: bool = True,
     ) -> Gradients:
-        return recurrence.backward(tape, dh, dstate, clip=clip)
+        """dx: False says that nobody asks for dL/dx, and `Gradients.x` may be None."""
+        return recurrence.backward(tape, dh, dstate, clip=clip, dx=dx)
 
     def steps(
         self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None
@@ -80,31 +88,66 @@ class ConvolutionKernel:
     ) -> tuple[Array, convolution.ConvolutionTape]:
         return convolution.forward(weights, x, window, groups)
 
-    def backward(self, tape: convolution.ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]:
-        return convolution.backward(tape, dy)
+    def backward(
+        self, tape: convolution.ConvolutionTape, dy: Array, *, dx: bool = True
+    ) -> tuple[dict[str, Array], Array | None]:
+        return convolution.backward(tape, dy, dx=dx)
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A place where kernels run. name: "numba" or "numpy"; reason: why it was chosen, in words."""
+    """Where kernels run.
+
+    name    "cuda", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
+    place   on a GPU: the `cuda_gpu.place.Place` where its arrays lie; None where they lie in main memory
+    tensor  on a GPU: whether the products of a recurrence's steps may round what they multiply to 10 bits (TF32), which
+            tensor cores do: "cuda-tf32" alone. A kernel that takes all steps at once does not, nor does any in float64
+    """
 
     name: str
     reason: str
+    place: Any = None
+    tensor: bool = False
+
+    @property
+    def xp(self) -> Any:
+        """The module that makes arrays where the kernels run, with NumPy's names: NumPy, or CuPy."""
+        return np if self.place is None else self.place.xp
+
+    def array(self, a: Any) -> Any:
+        """A NumPy array where the kernels run: itself, or a copy on its way there. What is there, or None, stays."""
+        return a if self.place is None or a is None else self.place.xp.asarray(a)
+
+    def host(self, a: Any) -> Any:
+        """An array in main memory, see `devices.host`."""
+        return a if self.place is None else host(a)
 
     def kernel(self, cell: Cell) -> Kernel:
         """Raises ImportError, naming what is missing, where Numba was asked for and cannot be loaded; where it was only
         to be had, the textbook runs, and a RuntimeWarning says so once."""
+        if self.place is not None:
+            from .cuda_gpu.kernel import CudaKernel
+
+            return CudaKernel(cell, place=self.place, tensor=self.tensor)
         part = self._part("kernel")
         return Kernel(cell) if part is None else part.CompiledKernel(cell)
 
     def convolution(self) -> ConvolutionKernel:
         """Raises ImportError as `kernel` does."""
+        if self.place is not None:
+            from .cuda_gpu.convolution import CudaConvolution
+
+            return CudaConvolution(self.place)
         part = self._part("convolution")
         return ConvolutionKernel() if part is None else part.CompiledConvolution()
 
     @property
     def elementwise(self) -> Elementwise:
         """What runs over single arrays beside them. Raises ImportError as `kernel` does."""
+        if self.place is not None:
+            from .cuda_gpu.elementwise import CudaElementwise
+
+            return CudaElementwise(self.place)
         part = self._part("elementwise")
         return Elementwise() if part is None else part.CompiledElementwise()
 
@@ -112,6 +155,18 @@ class Backend:
         """None where layers pool by themselves. Raises ImportError as `kernel` does."""
         part = self._part("pooling")
         return None if part is None else part.CompiledPooling()
+
+    def beside(self) -> AbstractContextManager[AbstractContextManager[Any]]:
+        """Two pieces of work that do not need each other: on a GPU they run side by side, else one after the other.
+
+            with kernels.beside() as aside:
+                with aside:
+                    a()
+                b()
+
+        Whoever comes after the block finds both done.
+        """
+        return nullcontext(nullcontext()) if self.place is None else self.place.beside()
 
     def compiling(self, tell: Callable[[], None]) -> AbstractContextManager[Any]:
         """Within the block `tell` is called whenever something begins to be compiled; what was kept by an earlier
@@ -121,7 +176,7 @@ class Backend:
 
     def _part(self, name: str) -> Any:
         """A module of the compiled backend; None where the textbook is to run."""
-        if self.name == "numpy":
+        if self.name != "numba":
             return None
         part = _loaded(name)
         if not isinstance(part, ImportError):
@@ -134,7 +189,11 @@ class Backend:
         return None
 
     def random(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Uniform numbers in [0, 1), drawn in double and cast: a seed gives the same numbers in every dtype."""
+        """Uniform numbers in [0, 1), drawn in double and cast: a seed's are the same in every dtype and backend."""
+        if self.place is not None:
+            from .cuda_gpu.random import uniform
+
+            return uniform(self.place, rng, shape, dtype)
         return rng.random(shape).astype(dtype, copy=False)
 
 
@@ -156,12 +215,17 @@ def _loaded(name: str) -> Any:
 
 @lru_cache(maxsize=16)
 def backend(name: str = "auto") -> Backend:
-    """The backend of that name; "auto" takes the fastest that is there.
+    """The backend of that name; "auto" takes the fastest of those on the CPU: a GPU is used where it is asked for,
+    since small models are faster without.
 
-    Raises ValueError for a name that this version does not have, ImportError for "numba" where it is not installed.
+    Raises ValueError for a name that this version does not have; ImportError for "numba" and "cuda" where a package is
+    missing; NoDevice, a RuntimeError, for "cuda" and "cuda-tf32" where there is no driver, no device, or too little of
+    it; each says what to do.
     """
     if name not in NAMES:
         raise unknown("backend", name, NAMES)
+    if name.startswith("cuda"):
+        return _on_a_gpu(name)
     if name == "numpy":
         return Backend("numpy", _ASKED)
     installed = find_spec("numba") is not None
@@ -172,3 +236,15 @@ def backend(name: str = "auto") -> Backend:
     if installed:
         return Backend("numba", "Numba is installed")
     return Backend("numpy", f"Numba is not installed: {_WITHOUT}")
+
+
+def _on_a_gpu(name: str) -> Backend:
+    from .cuda_gpu.missing import NoDevice, facts
+
+    found = facts()
+    if found.missing is not None:
+        kind = ImportError if found.not_installed else NoDevice
+        raise kind(f"backend {name!r} cannot run: {found.missing}")
+    from .cuda_gpu.cupy_place import cupy_place
+
+    return Backend(name, _ASKED, cupy_place(), tensor=name == "cuda-tf32")

@@ -180,7 +180,7 @@ class Tape:
 class Gradients:
     """dL/d everything that went in, and dL/d everything on the way.
 
-    weights  by name, as the weights;  x (T, B, F);  state0 by name, (B, H)
+    weights  by name, as the weights;  x (T, B, F), or None where nobody asked for it;  state0 by name, (B, H)
     states   by name, (T+1, B, H): dL/dstate_t. Index 0 is dL/dstate0; index t+1 counts what the loss owes to the state
              after step t through the emitted h_t and through every later step
     x_pre, u_pre  (T, B, G*H): dL/d(input pre-activation) and dL/d(recurrent pre-activation)
@@ -189,7 +189,7 @@ class Gradients:
     """
 
     weights: dict[str, Array]
-    x: Array
+    x: Array | None
     state0: dict[str, Array]
     states: dict[str, Array]
     x_pre: Array

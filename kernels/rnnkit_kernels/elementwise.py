@@ -5,7 +5,7 @@ This is the textbook, on NumPy. `numba_cpu.elementwise` does the same in one pas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ from .replay import back
 from .textbook.functions import Arrays, relu
 from .types import Array
 
-__all__ = ["Elementwise", "Rule"]
+__all__ = ["Elementwise", "Row"]
 
-# A parameter, its gradient and its slots -> the new parameter and the new slots; None where they are not for it.
-Rule = Callable[..., tuple[Array, ...] | None]
+Row = tuple[Array, ...]
 
 _F = Arrays()
 
@@ -74,7 +73,8 @@ class Elementwise:
         np.add.at(total, places.ravel(), d.ravel())
         return total.reshape(rows, columns)
 
-    def rule(self, name: str, numbers: Sequence[float]) -> Rule | None:
-        """The optimizer's rule of that name, at those numbers. None where there is no such kernel, and the rule
-        computes for itself."""
-        return None
+    def moved(self, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+        """What an optimizer's rule of that name, at those numbers, makes of each row, which is a parameter, its
+        gradient and its slots, of one shape: the new parameter and the new slots. None for a row that no kernel takes,
+        and the rule computes for itself."""
+        return [None] * len(rows)

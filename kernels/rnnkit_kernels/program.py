@@ -191,14 +191,19 @@ def _name_of(step: Step, value: Node) -> str:
     return f"v{value.index}"
 
 
-@lru_cache(maxsize=256)
 def derive(cell: Cell) -> Program:
     """The derived adjoint of the cell's step.
 
     From k.* (kept), s.* (old state), n.* (new state), p.* and d.* (dL/d new state) it gives x.g, u.g (dL/d
     pre-activation, or dL/d inner product), s.* (dL/d old state, but for the way through u) and p.*, a value a row.
     """
-    step = trace(cell)
+    return _derived(trace(cell))
+
+
+@lru_cache(maxsize=256)
+def _derived(step: Step) -> Program:
+    """Kept for the step and not for the cell: a cell that is read again, because too many others came between, has new
+    nodes, and its adjoint is made of those."""
     return Program(cut_at_kept(step, reverse.run(step)))
 
 

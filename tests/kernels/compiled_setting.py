@@ -43,7 +43,7 @@ def small_chunks() -> Iterator[None]:
 
 def chunk_steps(tape: Any, trace: bool = False) -> int:
     """How many steps a chunk has on the way back over a tape."""
-    plan = backward_plan.backward_plan(tape.program, tape.shape, tape.split, trace, tuple(tape.plan.at.items()))
+    plan = backward_plan.backward_plan(tape.plan, tape.split, trace)
     words = plan.words.made([0] * (len(plan.words._bases) - 1))
     return int(words[Slot.CHUNK])
 

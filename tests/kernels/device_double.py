@@ -1,12 +1,14 @@
 """An array that behaves as CuPy's do, kept in main memory: it dispatches, and never turns into a NumPy array by itself.
 
-What it offers is what `cupy.ndarray` offers. `UFUNCS` and `FUNCTIONS` list what the kernels may call on it; each is
-there in CuPy under the same name, with the arguments given here. Whoever adds one looks it up in CuPy first.
+What it offers is what `cupy.ndarray` offers. `UFUNCS` and `FUNCTIONS` list what may be called on it; each is there in
+CuPy 14.2 under the same name, with the arguments given here. Whoever adds one looks it up in CuPy first. What makes the
+host wait for a device is counted: `Device.waits`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,35 +16,73 @@ UFUNCS = {
     op: getattr(np, op)
     for op in (
         "add", "subtract", "multiply", "divide", "negative", "reciprocal", "absolute", "square", "matmul",
-        "exp", "log", "log1p", "sqrt", "tanh", "maximum", "minimum",
-        "less", "less_equal", "greater", "greater_equal", "equal", "invert", "logical_not",
+        "exp", "expm1", "log", "log1p", "sqrt", "tanh", "maximum", "minimum", "sign", "floor", "isfinite",
+        "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "invert", "logical_not",
+        "bitwise_and", "bitwise_or",
     )
 }  # fmt: skip
 
-# Which keywords CuPy's function of that name takes (cupy/_creation/basic.py, _sorting/search.py, _manipulation/join.py,
-# _statistics/order.py, _math/sumprod.py, _math/arithmetic.py). `where` wants its condition to be an array.
+# Which keywords CuPy's function of that name takes (cupy/_creation/, _sorting/search.py and sort.py, _manipulation/,
+# _statistics/, _math/, _logic/truth.py, _indexing/, linalg/_einsum.py). `where` wants its condition to be an array.
 FUNCTIONS: dict[str, set[str]] = {
-    "empty_like": {"dtype", "order", "shape"},
-    "zeros_like": {"dtype", "order", "shape"},
-    "where": set(),
-    "real": set(),
+    "any": {"axis", "keepdims"},
+    "arange": {"dtype"},
+    "argmax": {"axis", "keepdims"},
+    "argsort": {"axis", "kind"},
+    "array": {"dtype", "copy"},
+    "broadcast_to": set(),
+    "clip": set(),
     "concatenate": {"axis"},
+    "copy": set(),
+    "einsum": {"dtype", "optimize"},
+    "empty_like": {"dtype", "order", "shape"},
+    "eye": {"dtype"},
+    "fill_diagonal": set(),
+    "full_like": {"dtype", "order", "shape"},
     "max": {"axis", "keepdims"},
+    "mean": {"axis", "dtype", "keepdims"},
+    "ones": {"dtype"},
+    "ones_like": {"dtype", "order", "shape"},
+    "partition": {"axis"},
+    "real": set(),
+    "stack": {"axis"},
     "sum": {"axis", "dtype", "keepdims"},
+    "take": {"axis"},
+    "take_along_axis": {"axis"},
+    "where": set(),
+    "zeros_like": {"dtype", "order", "shape"},
 }
 
 
 class Device:
-    """`Device(array)` moves an array there, `.get()` brings a copy back."""
+    """`Device(array)` moves an array there, `.get()` brings a copy back.
+
+    waits   what has made the host wait since the list was last emptied;  uploads: how many arrays have gone up
+    """
 
     __array_priority__ = 100
+    waits: ClassVar[list[str]] = []
+    uploads: ClassVar[list[tuple[int, ...]]] = []
 
     def __init__(self, array: np.ndarray) -> None:
         assert type(array) is np.ndarray
         self._array = array
 
     def get(self) -> np.ndarray:
+        Device.waits.append(f"get {self.shape}")
         return self._array.copy()
+
+    def item(self) -> Any:
+        Device.waits.append("item")
+        return self._array.item()
+
+    def __float__(self) -> float:
+        Device.waits.append("float")
+        return float(self._array)
+
+    def __int__(self) -> int:
+        Device.waits.append("int")
+        return int(self._array)
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError(
@@ -53,10 +93,10 @@ class Device:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         assert method == "__call__"
         assert UFUNCS.get(ufunc.__name__) is ufunc, f"np.{ufunc.__name__} is not on the list"
-        assert set(kwargs) <= {"out"}, f"np.{ufunc.__name__} with {sorted(kwargs)}"
+        assert set(kwargs) <= {"out", "dtype"}, f"np.{ufunc.__name__} with {sorted(kwargs)}"
         if "out" in kwargs:
             kwargs["out"] = tuple(_inside(o) for o in kwargs["out"])
-        return _outside(ufunc(*(_inside(v) for v in inputs), **kwargs))
+        return outside(ufunc(*(_inside(v) for v in inputs), **kwargs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
@@ -64,9 +104,13 @@ class Device:
         assert set(kwargs) <= FUNCTIONS[name], f"np.{name} with {sorted(kwargs)}"
         if name == "where":
             assert isinstance(args[0], Device), "cupy.where needs an array for its condition"
-        if name == "concatenate":
-            return _outside(function([_inside(v) for v in args[0]], *args[1:], **kwargs))
-        return _outside(function(*(_inside(v) for v in args), **kwargs))
+        if name == "take_along_axis":  # an index that is none goes round
+            return outside(np.take_along_axis(args[0]._array, args[1]._array % args[0].shape[-1], **kwargs))
+        if name in ("concatenate", "stack"):
+            return outside(function([_inside(v) for v in args[0]], *args[1:], **kwargs))
+        if name == "fill_diagonal":
+            return function(*(_inside(v) for v in args))
+        return outside(function(*(_inside(v) for v in args), **kwargs))
 
     # attributes and methods
 
@@ -74,9 +118,12 @@ class Device:
     dtype = property(lambda self: self._array.dtype)
     ndim = property(lambda self: self._array.ndim)
     size = property(lambda self: self._array.size)
+    itemsize = property(lambda self: self._array.itemsize)
+    nbytes = property(lambda self: self._array.nbytes)
+    strides = property(lambda self: self._array.strides)
     flags = property(lambda self: self._array.flags)
     T = property(lambda self: Device(self._array.T))
-    real = property(lambda self: _outside(self._array.real))
+    real = property(lambda self: outside(self._array.real))
 
     def reshape(self, *shape: Any) -> Device:
         return Device(self._array.reshape(*shape))
@@ -90,26 +137,44 @@ class Device:
     def copy(self, order: str = "C") -> Device:
         return Device(self._array.copy(order))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Device:
-        return _outside(self._array.sum(axis=axis, keepdims=keepdims))
+    def transpose(self, *axes: int) -> Device:
+        return Device(self._array.transpose(*axes))
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Device:
-        return _outside(self._array.mean(axis=axis, keepdims=keepdims))
+    def ravel(self) -> Device:
+        return Device(self._array.ravel())
 
-    def any(self) -> Device:
-        return _outside(self._array.any())
+    def repeat(self, repeats: int, axis: int | None = None) -> Device:
+        return Device(self._array.repeat(repeats, axis))
 
-    def all(self) -> Device:
-        return _outside(self._array.all())
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Device:
+        return outside(self._array.sum(axis=axis, dtype=dtype, keepdims=keepdims))
+
+    def mean(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Device:
+        return outside(self._array.mean(axis=axis, dtype=dtype, keepdims=keepdims))
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Device:
+        return outside(self._array.any(axis=axis, keepdims=keepdims))
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Device:
+        return outside(self._array.all(axis=axis, keepdims=keepdims))
 
     def __len__(self) -> int:
         return len(self._array)
 
+    def __iter__(self) -> Iterator[Device]:
+        return (self[k] for k in range(len(self)))
+
     def __bool__(self) -> bool:
+        Device.waits.append("bool")
         return bool(self._array)
 
     def __getitem__(self, key: Any) -> Device:
-        return _outside(self._array[_key(key)])
+        kinds = [getattr(getattr(k, "dtype", None), "kind", "") for k in (key if isinstance(key, tuple) else (key,))]
+        if "b" in kinds:
+            Device.waits.append("choice by flags")
+        if kinds == ["i"]:  # an index that is none goes round
+            return outside(self._array[key._array % len(self)])
+        return outside(self._array[_key(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._array[_key(key)] = _inside(value)
@@ -130,7 +195,7 @@ def _inside(value: Any) -> Any:
     return value
 
 
-def _outside(value: Any) -> Device:
+def outside(value: Any) -> Device:
     return Device(np.asarray(value))
 
 
@@ -155,6 +220,8 @@ for _name, _ufunc in (
     ("mul", np.multiply),
     ("truediv", np.divide),
     ("matmul", np.matmul),
+    ("and", np.bitwise_and),
+    ("or", np.bitwise_or),
 ):
     setattr(Device, f"__{_name}__", _operator(_ufunc))
     setattr(Device, f"__r{_name}__", _operator(_ufunc, swapped=True))
@@ -165,6 +232,7 @@ for _name, _ufunc in (
     ("gt", np.greater),
     ("ge", np.greater_equal),
     ("eq", np.equal),
+    ("ne", np.not_equal),
 ):
     setattr(Device, f"__{_name}__", _operator(_ufunc))
 Device.__neg__ = lambda self: self.__array_ufunc__(np.negative, "__call__", self)  # type: ignore[attr-defined]

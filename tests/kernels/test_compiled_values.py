@@ -78,8 +78,7 @@ def test_rows_of_an_odd_number_of_bytes_stay_apart_where_chunks_meet(parts: int)
     case = cc.draw(cells.SimpleRNN(), (6, 3, 2, 3), "float32")
     with setting.small_chunks(), setting.threads(parts):
         got = cc.compiled(case, split=Split(parts, False, "asked for"))
-        tape, places = got.tape, tuple(got.tape.plan.at.items())
-        row = backward_plan.backward_plan(tape.program, tape.shape, tape.split, False, places).row
+        row = backward_plan.backward_plan(got.tape.plan, got.tape.split, False).row
         assert row == 16  # 12 bytes and what fills the last word
         cc.assert_the_textbooks(case, got, "float32")
 

@@ -192,13 +192,14 @@ def test_a_rule_of_a_users_own_is_not_passed_over():
 
 def test_which_rules_are_compiled_is_known():
     a = numbers((8,), "float32", special=False) ** 2
-    adam, rmsprop = COMPILED.rule("adam", (0.1, 0.1, 0.1, 1e-7)), COMPILED.rule("rmsprop", (0.1, 0.9, 0.1, 1e-7))
-    assert adam(a, a, a, a) is not None
-    assert rmsprop(a, a, a) is not None
-    assert adam(a[::2], a[::2], a[::2], a[::2]) is None
-    assert adam(a, a, a, a.astype("float64")) is None
-    assert COMPILED.rule("another", ()) is None
-    assert TEXTBOOK.rule("adam", (0.1, 0.1, 0.1, 1e-7)) is None
+    adam, rmsprop = ("adam", (0.1, 0.1, 0.1, 1e-7)), ("rmsprop", (0.1, 0.9, 0.1, 1e-7))
+    strided, mixed = (a[::2],) * 4, (a, a, a, a.astype("float64"))
+    known, *others = COMPILED.moved(*adam, [(a, a, a, a), strided, mixed])
+    assert len(known) == 3
+    assert others == [None, None]
+    assert len(COMPILED.moved(*rmsprop, [(a, a, a)])[0]) == 2
+    assert COMPILED.moved("another", (), [(a, a)]) == [None]
+    assert TEXTBOOK.moved(*adam, [(a, a, a, a)]) == [None]
 
 
 def test_a_backend_says_what_runs_beside_its_recurrences():

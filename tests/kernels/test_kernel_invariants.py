@@ -351,7 +351,8 @@ def test_the_backend_s_kernel_is_the_recurrence_and_says_so(cell: Cell) -> None:
 
 def test_a_backend_that_is_not_there_is_refused_by_name() -> None:
     with pytest.raises(
-        ValueError, match=r"unknown backend 'numby'; did you mean 'num(ba|py)'\? Known are: auto, numba, numpy"
+        ValueError,
+        match=r"unknown backend 'numby'; did you mean 'num(ba|py)'\? Known are: auto, cuda, cuda-tf32, numba, numpy",
     ):
         backend("numby")
 

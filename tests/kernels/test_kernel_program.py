@@ -25,7 +25,8 @@ from rnnkit import gradcheck
 from rnnkit_kernels import activations, cells
 from rnnkit_kernels.contract import Adjoint, Cell, names
 from rnnkit_kernels.expressions import CUTS, POINTWISE, Graph
-from rnnkit_kernels.program import Program, derive, trace, trace_adjoint
+from rnnkit_kernels.levels import backward_levels
+from rnnkit_kernels.program import Program, derive, reachable, trace, trace_adjoint
 from rnnkit_kernels.replay import Replay, needs_argument
 from rnnkit_kernels.stages import stages
 from rnnkit_kernels.textbook.functions import Arrays
@@ -695,3 +696,14 @@ def test_a_cell_is_traced_under_a_profiler_which_goes_on_afterwards() -> None:
         profile.disable()
     told: Any = pstats.Stats(profile)
     assert any(name == "afterwards" for _, _, name in told.stats)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "LayerNormLSTM"])
+def test_a_cell_that_is_read_again_goes_with_its_own_adjoint(name: str) -> None:
+    """As happens to the first of more cells than are remembered."""
+    cell = getattr(cells, name)(activation="softmax")
+    derive(cell)
+    trace.cache_clear()
+    lowered = backward_levels.__wrapped__(cell)
+    nodes = {node for level in lowered.levels for node in reachable(level.outputs.values())}
+    assert {node.graph for node in nodes} == {trace(cell).graph}

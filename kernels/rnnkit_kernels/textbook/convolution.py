@@ -96,24 +96,30 @@ def forward(weights: dict[str, Array], x: Array, window: Window, groups: int = 1
     return y, tape
 
 
-def backward(tape: ConvolutionTape, dy: Array) -> tuple[dict[str, Array], Array]:
-    """dL/d(weights) by name and dL/dx (B, T, C), for dy (B, N, O) = dL/dy. Raises ValueError for another shape."""
+def backward(tape: ConvolutionTape, dy: Array, *, dx: bool = True) -> tuple[dict[str, Array], Array | None]:
+    """dL/d(weights) by name and dL/dx (B, T, C), for dy (B, N, O) = dL/dy. Raises ValueError for another shape.
+
+    dx  False: nobody asks for dL/dx, and None stands for it
+    """
     W, window, groups = tape.weights["W"], tape.window, tape.groups
     expected = (tape.x.shape[0], tape.outputs, W.shape[2])
     if dy.shape != expected:
         raise ValueError(f"convolution: dy is (B, N, O) = {expected}, as y; got {dy.shape}")
     dW = np.zeros_like(W, shape=(groups, W.shape[0] * W.shape[1], W.shape[2] // groups))
-    dx = np.zeros_like(tape.x, order="C")
+    owed_x = np.zeros_like(tape.x, order="C") if dx else None
     for rows, steps in _blocks(tape):
         owed = _apart(dy[rows, steps], groups)
         dW += _gather(tape, rows, steps).swapaxes(1, 2) @ owed
+        if owed_x is None:
+            continue
         for j in range(window.size):  # the columns of dX tap by tap: each lies along dx and is added in long runs
-            met = dx[rows, _seen(j, window, steps)]
+            met = owed_x[rows, _seen(j, window, steps)]
             met += (owed @ _matrices(W[j : j + 1], groups).swapaxes(1, 2)).swapaxes(0, 1).reshape(*met.shape)
     gradients = {"W": dW.swapaxes(0, 1).reshape(*W.shape)}
     if "b" in tape.weights:
         gradients["b"] = dy.sum(axis=0).sum(axis=0)  # an axis at a time, row by row: faster than both at once
-    return {name: gradients[name] for name in tape.weights}, dx[:, window.left : window.left + tape.steps]
+    found = {name: gradients[name] for name in tape.weights}
+    return found, None if owed_x is None else owed_x[:, window.left : window.left + tape.steps]
 
 
 def _matrices(W: Array, groups: int) -> Array:

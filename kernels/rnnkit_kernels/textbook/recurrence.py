@@ -90,12 +90,20 @@ def forward(
 
 
 @np.errstate(over="ignore")
-def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, clip: float | None = None) -> Gradients:
+def backward(
+    tape: Tape,
+    dh: Array,
+    dstate: dict[str, Array] | None = None,
+    *,
+    clip: float | None = None,
+    dx: bool = True,
+) -> Gradients:
     """Backpropagation through time.
 
     dh      (T, B, H), dL/dh_t for what the recurrence emitted
     dstate  by name, (B, H), dL/d(last state) beside what dh says; zeros where it is not given
     clip    limits dL/d(pre-activation) at every step before it goes on
+    dx      False: nobody asks for dL/dx, and None stands for it
     returns every gradient there is, see `Gradients`
     raises  ValueError where shapes do not belong together
     """
@@ -152,7 +160,7 @@ def backward(tape: Tape, dh: Array, dstate: dict[str, Array] | None = None, *, c
         gradients["P"] = made.reshape(T * B, H).T @ d_projected.reshape(T * B, -1)
     return Gradients(
         weights={name: gradients[name] for name in weights},
-        x=(x_grad.reshape(T * B, G * H) @ weights["W"].T).reshape(x.shape),
+        x=(x_grad.reshape(T * B, G * H) @ weights["W"].T).reshape(x.shape) if dx else None,
         state0={name: v[0] for name, v in states.items()},
         states=states,
         x_pre=x_grad,

@@ -1,0 +1,150 @@
+"""The way back through time on a GPU: kernels leave the gradient columns of every step, products do the rest."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ..contract import Gradients
+from ..levels import backward_levels
+from ..types import Array
+from .compiled import compiled_cell
+from .emit.division import Division
+from .place import Place
+from .recurrence import CudaTape, options_of, own_vectors, scratch
+
+__all__ = ["CudaGradients", "backward"]
+
+
+class CudaGradients(Gradients):
+    """Gradients whose parts of single steps are laid out as the contract says when they are asked for.
+
+    columns  (T+1, B, N, H): the gradient columns of every step, see `gradient_columns`, and zeros behind the last
+    """
+
+    def __init__(self, xp: Any, tape: CudaTape, columns: Array, states: dict[str, Array], dx: bool) -> None:
+        own = self.__dict__
+        own["xp"], own["tape"], own["columns"], own["states"], own["fresh"] = xp, tape, columns, states, {}
+        own["gradient"] = backward_levels(tape.cell).gradient
+        own["state0"] = {name: v[0] for name, v in states.items()}
+        own["weights"], own["x"] = self._weights(), self._x() if dx else None
+
+    xp: Any
+    tape: CudaTape
+    columns: Array
+    gradient: Any
+
+    @cached_property
+    def x_pre(self) -> Array:
+        return self._arranged([self.gradient.x[q] for q in self.tape.cell.gates])
+
+    @cached_property
+    def u_pre(self) -> Array:
+        if self.gradient.u == self.gradient.x:
+            return self.x_pre
+        return self._arranged([self.gradient.u[q] for q in self.tape.cell.gates])
+
+    @cached_property
+    def vectors(self) -> dict[str, Array]:
+        cell, weights = self.tape.cell, self.tape.weights
+        steps = self.columns[:-1].sum(axis=1)
+        return {
+            name: self.xp.concatenate([steps[:, 0] * 0 if k is None else steps[:, k] for k in self._of(name)], axis=1)
+            for name in (*cell.gate_vectors, *cell.unit_vectors)
+            if name in weights
+        }
+
+    def _of(self, vector: str) -> list[int | None]:
+        """The columns that add up to a vector's gradient; None stands for zeros."""
+        cell, at = self.tape.cell, self.gradient.p
+        if vector in cell.unit_vectors:
+            return [at.get(f"p.{vector}")]
+        return [at.get(f"p.{vector}.{q}") for q in cell.gates]
+
+    def _arranged(self, at: list[int]) -> Array:
+        """Columns side by side, (T, B, len(at) * H)."""
+        T, B, _, H = self.columns.shape
+        if at == list(range(at[0], at[0] + len(at))):
+            wanted = self.columns[:-1, :, at[0] : at[0] + len(at)]
+        else:
+            wanted = self.xp.stack([self.columns[:-1, :, k] for k in at], axis=2)
+        return self.xp.ascontiguousarray(wanted.reshape(T - 1, B, len(at) * H))
+
+    def _weights(self) -> dict[str, Array]:
+        tape, cell, xp = self.tape, self.tape.cell, self.xp
+        T, B, F = tape.x.shape
+        H = tape.units
+        x_pre, u_pre = (g.reshape(T * B, g.shape[-1]) for g in (self.x_pre, self.u_pre))
+        met = tape.met[:-1].reshape(T * B, H)
+        if tape.operands:
+            parts = [(tape.operands[q].reshape(T * B, H) if q in tape.operands else met) for q in cell.gates]
+            dU = xp.concatenate([v.T @ u_pre[:, k * H : (k + 1) * H] for k, v in enumerate(parts)], axis=1)
+        else:
+            dU = met.T @ u_pre
+        found = {"W": tape.x.reshape(T * B, F).T @ x_pre, "U": dU, "b": x_pre.sum(axis=0)}
+        if "b_h" in tape.weights:
+            found["b_h"] = u_pre.sum(axis=0)
+            for k, q in enumerate(cell.gates):
+                if q in tape.operands:
+                    found["b_h"][k * H : (k + 1) * H] = 0
+        found |= {name: steps.sum(axis=0) for name, steps in self.vectors.items()}
+        return {name: found[name] for name in tape.weights}
+
+    def _x(self) -> Array:
+        T, B, F = self.tape.x.shape
+        return (self.x_pre.reshape(T * B, self.x_pre.shape[-1]) @ self.tape.weights["W"].T).reshape(T, B, F)
+
+
+def backward(
+    place: Place,
+    tape: CudaTape,
+    dh: Array,
+    dstate: dict[str, Array] | None = None,
+    division: Division | None = None,
+    tensor: bool = False,
+    dx: bool = True,
+) -> Gradients:
+    """See `textbook.recurrence.backward`: the same arguments but for `clip`, the same result, the same refusals.
+
+    division, tensor  as in `recurrence.forward`
+    """
+    cell, xp, dtype = tape.cell, place.xp, tape.x.dtype
+    T, B, H = tape.states["h"][1:].shape
+    if dh.shape != (T, B, H):
+        raise ValueError(f"{cell.name}: dh is (T, B, H) = {(T, B, H)}, as h; got {dh.shape}")
+    states = {name: xp.empty((T + 1, B, H), dtype) for name in cell.state}
+    for owed_at_end in states.values():
+        owed_at_end[-1] = 0
+    for name, owed in (dstate or {}).items():
+        if name not in states or owed.shape != (B, H):
+            shapes = ", ".join(f"{k} {(B, H)}" for k in states)
+            raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {owed.shape}")
+        states[name][-1] = owed
+    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, tensor), B, H, division)
+    lowered, gradient = program.lowered, program.lowered.gradient
+    assert gradient is not None
+    columns = xp.empty((T + 1, B, gradient.columns, H), dtype)
+    columns[-1] = 0
+    arrays = {"h": tape.states["h"], "dh": xp.ascontiguousarray(dh, dtype=dtype), "gradients": columns}
+    arrays |= {"mask": tape.mask} if tape.mask is not None else {}
+    arrays |= {"drop": tape.drop} if tape.drop is not None else {}
+    arrays |= {f"s.{name}": v for name, v in tape.states.items() if name != "h"}
+    arrays |= {f"k.{name}": v for name, v in tape.kept.items()} | {f"v.{q}": v for q, v in tape.operands.items()}
+    arrays |= {f"d.{name}": v for name, v in states.items()}
+    arrays |= scratch(xp, program, B, H, dtype) | own_vectors(xp, cell, tape.weights, H, dtype)
+    first, last = gradient.h_range
+    through = [q for k in range(first, last) for q in cell.gates if gradient.u[q] == k and q not in tape.operands]
+    U = {q: tape.weights["U"][:, k * H : (k + 1) * H].T for k, q in enumerate(cell.gates)}
+    back_to_h = xp.concatenate([U[q] for q in through]) if through else None
+    if division is not None:
+        arrays["U"] = xp.ascontiguousarray(tape.weights["U"])
+    for k, level in enumerate(lowered.levels if division is None else ()):
+        for j, product in enumerate(level.products):
+            panel = back_to_h if product.operand == "d" else U[product.gates[0]]
+            arrays[f"panel.{k}.{j}"] = xp.ascontiguousarray(panel)
+    program.run(place, (T, B, H), arrays)
+    if back_to_h is not None and T:
+        owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
+        owed = owed if tape.drop is None else owed * tape.drop
+        states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
+    return CudaGradients(xp, tape, columns, states, dx)

@@ -1,0 +1,115 @@
+"""A cell compiled for one direction, one dtype and one set of options: its text, its table, its launches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from ..contract import Cell
+from ..levels import Lowered, backward_levels, forward_levels
+from ..program import trace
+from ..types import Array
+from .emit.division import Division
+from .emit.level import kernels
+from .emit.persistent import Persistent
+from .emit.persistent_backward import PersistentBackward
+from .emit.persistent_forward import PersistentForward
+from .emit.places import Options, Places
+from .emit.tile import Tile, tile_of
+from .layout import NUMBERS, Layout
+from .place import Launch, Module, Place
+
+__all__ = ["CompiledCell", "compiled_cell"]
+
+
+@dataclass(frozen=True)
+class CompiledCell:
+    """division: of a kernel that takes all steps at once; None stands for a kernel for each level of each step, each
+    with its tile."""
+
+    cell: Cell
+    back: bool
+    options: Options
+    division: Division | None
+    tiles: tuple[Tile, ...]
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        return _levels(self.cell, self.back)
+
+    @cached_property
+    def kept(self) -> tuple[str, ...]:
+        return tuple(trace(self.cell).kept)
+
+    @cached_property
+    def operands(self) -> tuple[str, ...]:
+        """The gates that have an inner product."""
+        return tuple(trace(self.cell).operands)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout.make(self.cell, self.lowered, self.kept, self.operands, panels=self.division is None)
+
+    @cached_property
+    def prefix(self) -> str:
+        return "backward" if self.back else "forward"
+
+    @cached_property
+    def persistent(self) -> Persistent:
+        assert self.division is not None
+        kind = PersistentBackward if self.back else PersistentForward
+        return kind(Places(self.cell, self.lowered, self.options), self.layout, self.division)
+
+    @cached_property
+    def text(self) -> str:
+        if self.division is not None:
+            return self.persistent.text
+        return kernels(Places(self.cell, self.lowered, self.options), self.layout, self.tiles, self.prefix)
+
+    def module(self, place: Place) -> Module:
+        skeleton = "level.cuh" if self.division is None else "persistent.cuh"
+        return place.module(self.options.real, skeleton, self.text, self.prefix)
+
+    def launches(self, rows: int, units: int) -> list[Launch]:
+        """The kernels of one step, or of all."""
+        if (d := self.division) is not None:
+            blocks = -(-rows // d.rows) * d.cluster, 1
+            shared = self.persistent.shared_bytes()
+            return [Launch(f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster)]
+        size, made = 4 if self.options.real == "float" else 8, []
+        for k, tile in enumerate(self.tiles):
+            blocks = -(-units // tile.units), -(-rows // tile.rows)
+            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, tile.shared(size)))
+        return made
+
+    def sums_room(self, units: int) -> int:
+        """Blocks of units whose parts of a row sum are kept apart."""
+        return max((-(-units // tile.units) for tile in self.tiles), default=0)
+
+    def run(self, place: Place, sizes: tuple[int, int, int], arrays: Mapping[str, Array]) -> None:
+        """All steps. sizes: T, B, H; arrays: by the layout's names, those that are not used left out."""
+        T, B, H = sizes
+        if not T or not B:
+            return  # a launch of no blocks is an error
+        known = [place.address(arrays[name]) if name in arrays else 0 for name in self.layout.arrays]
+        numbers = {"t": T - 1 if self.back else 0, "steps": T, "rows": B, "units": H}
+        table = place.table([*(numbers[name] for name in NUMBERS), *known])
+        self.module(place).repeat(self.launches(B, H), table, T if self.division is None else 1)
+
+
+def _levels(cell: Cell, back: bool) -> Lowered:
+    return backward_levels(cell) if back else forward_levels(cell)
+
+
+_made = lru_cache(maxsize=256)(CompiledCell)
+
+
+def compiled_cell(
+    cell: Cell, back: bool, options: Options, rows: int, units: int, division: Division | None = None
+) -> CompiledCell:
+    """For batches of so many rows."""
+    if division is not None:
+        return _made(cell, back, options, division, ())
+    tiles = tuple(tile_of(level, rows, units, options.tensor) for level in _levels(cell, back).levels)
+    return _made(cell, back, options, None, tiles)

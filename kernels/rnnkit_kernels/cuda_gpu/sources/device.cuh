@@ -1,0 +1,119 @@
+// What only a GPU has: its instructions, each in a function of its own, so that everything else is plain C++.
+
+__device__ __forceinline__ float reciprocal_(float a) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(a));
+  return y;
+}
+__device__ __forceinline__ double reciprocal_(double a) { return 1.0 / a; }
+
+// Tells the compiler that an address is of the GPU's own memory and not of a block's: such loads take less time.
+__device__ __forceinline__ void lies_in_memory(const void* address) {
+  __builtin_assume(__isGlobal(address));
+}
+
+// The memory that the threads of a block share, as many bytes as the launch asks for.
+__device__ __forceinline__ real* shared_memory() {
+  extern __shared__ __align__(16) unsigned char shared_bytes[];
+  return reinterpret_cast<real*>(shared_bytes);
+}
+
+// The value of the lane whose number differs in the bits of `other`; all 32 lanes take part.
+__device__ __forceinline__ real exchanged(real value, int other) {
+  return __shfl_xor_sync(0xffffffffu, value, other);
+}
+
+__device__ __forceinline__ void meet_block() { __syncthreads(); }
+
+// Copies BYTES, 4, 8 or 16, into shared memory without waiting for them: `given` of them, and zeros for the rest. From sm_80
+// on they travel by themselves; a group of copies is closed, and waited for until no more than OPEN groups are left.
+template <int BYTES>
+__device__ __forceinline__ void copy_ahead(void* there, const void* from, int given) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned to = unsigned(__cvta_generic_to_shared(there));
+  if constexpr (BYTES == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(given) : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(BYTES), "r"(given) : "memory");
+#else
+  for (int n = 0; n < BYTES / 4; ++n)
+    static_cast<int*>(there)[n] = 4 * n < given ? static_cast<const int*>(from)[n] : 0;
+#endif
+}
+__device__ __forceinline__ void close_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+template <int OPEN>
+__device__ __forceinline__ void wait_copies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" ::"n"(OPEN) : "memory");
+#endif
+}
+
+// sums (16, 8) += a (16, 8) b (8, 8) by a warp's tensor core, a and b rounded to the 10 bits of TF32 first. Lane 4 g + t
+// holds a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and
+// those 8 rows below.
+__device__ __forceinline__ void multiply_tiles(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  unsigned x[4], y[2];
+#pragma unroll
+  for (int n = 0; n < 4; ++n) asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(x[n]) : "f"(a[n]));
+#pragma unroll
+  for (int n = 0; n < 2; ++n) asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y[n]) : "f"(b[n]));
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "r"(y[0]), "r"(y[1]));
+#endif
+}
+
+// A cluster: blocks that run at once and reach each other's shared memory. Before sm_90 it is one block.
+#if __CUDA_ARCH__ >= 900
+__device__ __forceinline__ int cluster_rank() {
+  unsigned rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return int(rank);
+}
+
+// Nobody goes on behind wait before all threads of the cluster have arrived; what they wrote before that is then seen by
+// all. Between the two a thread does what concerns nobody else.
+__device__ __forceinline__ void arrive_cluster() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ __forceinline__ void wait_cluster() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+__device__ __forceinline__ void meet_cluster() {
+  arrive_cluster();
+  wait_cluster();
+}
+
+// Writes a number into another block's shared memory, where `place` lies in this one's.
+__device__ __forceinline__ void put(float* place, int block, float value) {
+  const unsigned here = unsigned(__cvta_generic_to_shared(place));
+  asm volatile(
+      "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\tst.shared::cluster.f32 [there], %2;\n\t}"
+      ::"r"(here), "r"(block), "f"(value) : "memory");
+}
+__device__ __forceinline__ void put(double* place, int block, double value) {
+  const unsigned here = unsigned(__cvta_generic_to_shared(place));
+  asm volatile(
+      "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\tst.shared::cluster.f64 [there], %2;\n\t}"
+      ::"r"(here), "r"(block), "d"(value) : "memory");
+}
+#else
+__device__ __forceinline__ int cluster_rank() { return 0; }
+__device__ __forceinline__ void arrive_cluster() {}
+__device__ __forceinline__ void wait_cluster() { __syncthreads(); }
+__device__ __forceinline__ void meet_cluster() { __syncthreads(); }
+__device__ __forceinline__ void put(real* place, int, real value) { *place = value; }
+#endif
+
+// Sums and products that are rounded by themselves: never drawn together into a fused multiply-add.
+__device__ __forceinline__ float added_(float a, float b) { return __fadd_rn(a, b); }
+__device__ __forceinline__ double added_(double a, double b) { return __dadd_rn(a, b); }
+__device__ __forceinline__ float multiplied_(float a, float b) { return __fmul_rn(a, b); }
+__device__ __forceinline__ double multiplied_(double a, double b) { return __dmul_rn(a, b); }
+
+// The upper 64 of the 128 bits of a product.
+__device__ __forceinline__ unsigned long long upper_product(unsigned long long a, unsigned long long b) {
+  return __umul64hi(a, b);
+}

@@ -1,0 +1,209 @@
+"""A kernel for every level of a step, for a GPU, run on the CPU: every field is the float64 textbook's."""
+
+from __future__ import annotations
+
+import ctypes
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases these are")
+
+import compiled_cases as cc
+from compiled_cells import USERS
+from cuda_cases import assert_the_textbooks, cases, run
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_cases import VARIANTS, derived, label, steady
+from on_cpu import NEEDS_A_COMPILER, OnCpu
+
+from rnnkit_kernels import cells
+from rnnkit_kernels.contract import Cell
+from rnnkit_kernels.cuda_gpu.backward import backward
+from rnnkit_kernels.cuda_gpu.emit.tile import tile_of
+from rnnkit_kernels.cuda_gpu.recurrence import forward
+from rnnkit_kernels.levels import forward_levels
+from rnnkit_kernels.textbook import recurrence
+
+pytestmark = NEEDS_A_COMPILER
+
+# A text takes a compiler about a second, so what runs always has every cell, every option and both tiles, and not all
+# of them together.
+_ALWAYS_USERS = ("SixGates", "TwoProducts", "Attending", "FiveGates")
+_ALWAYS_ACTIVATIONS = ("swish", "gelu", "softmax")
+
+
+def _marked(cell: Cell, dtype: str, masked: bool, dropped: bool, height: int) -> Any:
+    plain = dtype == "float64" and masked and dropped
+    tall = height == 32
+    always = (
+        (plain and tall and (cell in cells.ALL or cell.name in _ALWAYS_USERS))
+        or (plain and height == 8 and cell.name in ("LSTM", "GRUBefore", "LayerNormLSTM"))
+        or (dtype == "float32" and masked and dropped and tall and cell.name in ("LSTM", "GRU", "LayerNormLSTM"))
+        or (dtype == "float64" and tall and cell.name == "LSTM")
+        or (dtype == "float64" and tall and not masked and not dropped and cell.name == "GRUBefore")
+    )
+    words = [label(cell), dtype, *["masked"] * masked, *["dropped"] * dropped, f"{height} rows"]
+    marks = [] if always else pytest.mark.slow
+    return pytest.param(cell, dtype, masked, dropped, height, id="-".join(words), marks=marks)
+
+
+_COMBINATIONS = dict.fromkeys(
+    (
+        *product((*cells.ALL, *USERS), ("float64",), (True,), (True,), (32,)),
+        *product((*cells.ALL, *USERS), ("float32",), (False,), (False,), (8,)),
+        *product((cells.LSTM(), cells.GRUBefore()), ("float64",), (True, False), (True, False), (32,)),
+        *product((cells.LSTM(), cells.GRU(), cells.LayerNormLSTM()), ("float32",), (True,), (True,), (16, 32)),
+        *product((cells.LSTM(), cells.GRUBefore(), cells.LayerNormLSTM()), ("float64",), (True,), (True,), (8,)),
+    )
+)
+TABLE = [_marked(*combination) for combination in _COMBINATIONS]
+
+
+@pytest.mark.parametrize(("cell", "dtype", "masked", "dropped", "height"), TABLE)
+@steady(max_examples=6)
+@given(data=st.data())
+def test_every_field_is_the_textbooks_in_every_shape(
+    cell: Cell, dtype: str, masked: bool, dropped: bool, height: int, data: Any
+) -> None:
+    case = data.draw(cases(cell, dtype, masked, dropped))
+    assert_the_textbooks(case, run(case, height=height))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(c, id=label(c), marks=[] if label(c) in always else pytest.mark.slow)
+        for always in [[f"SimpleRNN-activation-{name}" for name in _ALWAYS_ACTIVATIONS]]
+        for c in VARIANTS
+        if c.name == "SimpleRNN"
+    ],
+)
+def test_every_field_is_the_textbooks_with_every_activation(cell: Cell) -> None:
+    case = cc.draw(derived(cell), (3, 9, 2, 19), spread=0.3)
+    assert_the_textbooks(case, run(case))
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRUBefore", "LayerNormLSTM"])
+def test_the_bits_are_the_same_whatever_the_tile(name: str) -> None:
+    case = cc.draw(getattr(cells, name)(), (3, 33, 3, 70), seed=5)
+    cc.assert_bits(run(case, height=8), run(case, height=32))
+
+
+def test_large_batches_have_larger_tiles_where_there_are_enough_of_them() -> None:
+    level = forward_levels(cells.LSTM()).levels[0]
+    assert [tile_of(level, rows, 256).rows for rows in (1, 64, 128, 256, 2048)] == [8, 8, 16, 32, 32]
+
+
+@pytest.mark.parametrize("height", [32, 64, 128])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_tensor_cores_round_what_they_multiply_and_nothing_else(name: str, height: int) -> None:
+    """Each factor is off by 2^-11 of itself, each product by 2^-10, and so is a sum at most, however long."""
+    case = cc.draw(getattr(cells, name)(), (3, 33, 3, 70), "float32", seed=5)
+    got = run(case, height=height, tensor=True)
+    assert_the_textbooks(case, got, limit=3 * 2**-10)
+    assert np.abs(got["h"] - run(case)["h"]).max() > 1e-5, "nothing was rounded"
+
+
+@pytest.mark.parametrize("name", ["LSTM", "LayerNormLSTM"])
+def test_twenty_runs_have_the_same_bits(name: str) -> None:
+    case = cc.draw(getattr(cells, name)(), (3, 9, 3, 19), seed=5)
+    first = run(case)
+    for _ in range(19):
+        cc.assert_bits(run(case), first)
+
+
+@pytest.mark.parametrize("cell", cells.ALL, ids=label)
+def test_the_bits_do_not_depend_on_which_blocks_and_threads_come_first(cell: Cell) -> None:
+    case = cc.draw(cell, (3, 33, 3, 70), seed=5)
+    cc.assert_bits(run(case, OnCpu(backwards=True)), run(case))
+
+
+def test_a_cell_of_a_users_with_activations_of_a_users_is_the_textbooks_to_its_last_digits() -> None:
+    cell = next(c for c in USERS if c.name == "FiveGates")
+    case = cc.draw(cell, (4, 9, 3, 19))
+    assert_the_textbooks(case, run(case), limit=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [(0, 5, 2, 6), (3, 0, 2, 6), (3, 5, 0, 6)], ids=["no step", "no row", "no feature"])
+def test_nothing_to_work_on_is_no_error_and_owes_nothing(sizes: tuple[int, int, int, int]) -> None:
+    case = cc.draw(cells.LSTM(), sizes, mask=np.ones(sizes[:2], bool), spread=0.3)
+    got = run(case)
+    if got["h"].size:
+        return assert_the_textbooks(case, got)
+    assert got["h"].shape == case.forward()[0].shape
+    assert got["x"].shape == case.x.shape
+    for name, weight in case.weights.items():
+        assert got[f"weights {name}"].shape == weight.shape
+        assert not got[f"weights {name}"].any()
+    for name, owed in (case.dstate or {}).items():
+        np.testing.assert_array_equal(got[f"state0 {name}"], owed)
+    return None
+
+
+def test_what_does_not_belong_together_is_refused_as_in_the_textbook() -> None:
+    case, place = cc.draw(cells.LSTM(), (3, 5, 2, 6)), OnCpu()
+    given_: dict[str, Any] = {name: getattr(case, name) for name in ("weights", "x", "state0", "mask", "drop")}
+    refused: list[dict[str, Any]] = [
+        {"x": case.x[0]},
+        {"x": case.x[:, :, :1]},
+        {"state0": {"h": case.state0["h"]}},
+        {"state0": case.state0 | {"c": case.state0["c"][:2]}},
+        {"mask": case.mask[:2]},
+        {"mask": case.mask.astype(float)},
+        {"drop": case.drop[:, :3]},
+        {"weights": case.weights | {"U": case.weights["U"][:, :-1]}},
+    ]
+    for change in refused:
+        with pytest.raises(ValueError, match="LSTM") as ours:
+            forward(place, case.cell, **given_ | change)
+        with pytest.raises(ValueError, match="LSTM") as theirs:
+            recurrence.forward(case.cell, **given_ | change)
+        assert str(ours.value) == str(theirs.value)
+    tape, other = forward(place, case.cell, **given_)[2], case.forward()[2]
+    for wrong in ((case.dh[:2], None), (case.dh, {"c": case.state0["c"][:2]}), (case.dh, {"m": case.state0["c"]})):
+        with pytest.raises(ValueError, match="LSTM") as ours:
+            backward(place, tape, *wrong)
+        with pytest.raises(ValueError, match="LSTM") as theirs:
+            recurrence.backward(other, *wrong)
+        assert str(ours.value) == str(theirs.value)
+
+
+def test_nothing_that_goes_in_is_written_to() -> None:
+    case = cc.draw(cells.LSTM(), (3, 33, 3, 70), seed=5)
+    before = case.map(np.copy)
+    run(case)
+    for name in ("x", "mask", "drop", "dh"):
+        np.testing.assert_array_equal(getattr(case, name), getattr(before, name))
+    for name in ("weights", "state0", "dstate"):
+        cc.assert_bits(getattr(case, name), getattr(before, name))
+
+
+def test_a_table_that_is_moved_on_continues_where_the_run_before_ended() -> None:
+    """Captured runs are replayed: `advance` is all that changes between them, and steps beyond the last do nothing."""
+    case = cc.draw(cells.LSTM(), (5, 9, 3, 19), seed=5)
+    cc.assert_bits(run(case, _InRuns(2)), run(case))
+
+
+class _InRuns(OnCpu):
+    """A place that does the steps in runs of so many, as graphs do: the last one is longer than what is left."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def module(self, real: str, skeleton: str, printed: str, prefix: str) -> Any:
+        made = super().module(real, skeleton, printed, prefix)
+        inner = made.repeat
+
+        def repeat(launches: Any, table: Any, steps: int) -> None:
+            advance = made._library[f"{prefix}_advance"]
+            signed = -self.steps if prefix == "backward" else self.steps
+            for _ in range(-(-steps // self.steps)):
+                inner(launches, table, self.steps)
+                advance(ctypes.c_void_p(table.ctypes.data), signed)
+
+        made.repeat = repeat
+        return made
