@@ -43,7 +43,8 @@ class Circumstances:
 class Line:
     """What is known of one layer. place: "2", of a part "2.forward"; kind: its name, or its class'.
 
-    kernel     what computes: "numba", "textbook", "BLAS", "NumPy"; "" for a container, whose parts follow
+    kernel     what computes: "numba", "textbook", "BLAS", "NumPy", on a GPU "cuda", "cuBLAS", "CuPy"; "" for a
+               container, whose parts follow
     why        why that one, in words
     split      "1", "2 by rows", "2 by units": threads, and what they divide; "" where a library decides
     lanes      numbers in a vector; 0 where a library decides
@@ -124,8 +125,13 @@ def _leaf(place: str, layer: Layer, shape: Shape, given: Circumstances) -> Line:
     if isinstance(layer, Dense):
         count = 2 * prod(n or 1 for n in shape[:-1]) * prod(sizes["W"])
         tape = given.itemsize * prod(n or 1 for n in shape)
-        why = "one product, which NumPy hands to its BLAS and the BLAS divides"
-        return Line(kernel="BLAS", why=why, forward=count, backward=2 * count, tape=tape, **named)
+        if given.backend.place is not None:
+            kernel, why = "cuBLAS", "one product, which CuPy hands to cuBLAS"
+        else:
+            kernel, why = "BLAS", "one product, which NumPy hands to its BLAS and the BLAS divides"
+        return Line(kernel=kernel, why=why, forward=count, backward=2 * count, tape=tape, **named)
+    if given.backend.place is not None:
+        return Line(kernel="CuPy", why="no products: CuPy, array by array", **named)
     compiled = isinstance(layer, (Dropout, Embedding)) and given.backend.elementwise.origin == "numba"
     why = "reads and writes each number once, without products" if compiled else "no products: NumPy, number by number"
     return Line(kernel="numba" if compiled else "NumPy", why=why, **named)
@@ -136,6 +142,8 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
     sizes = layer.kernel_weights(layer.plan(shape)[0])  # type: ignore[arg-type]
     cost = costs.recurrence(cell, sizes, T, B, given.itemsize)  # type: ignore[arg-type]
     named |= {"forward": cost.forward, "backward": cost.backward, "tape": cost.tape}
+    if given.backend.place is not None:
+        return _on_a_gpu(layer, "P" in sizes, given, named)
     if given.backend.name == "numpy":
         return Line(kernel="textbook", why=_made("textbook", given), **named)
     from rnnkit_kernels.numba_cpu.kernel import without
@@ -155,7 +163,22 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
     return Line(kernel="numba", why=why, split=parts, lanes=lanes, **named)
 
 
+def _on_a_gpu(layer: Recurrent, projected: bool, given: Circumstances, named: Any) -> Line:
+    from rnnkit_kernels.cuda_gpu.kernel import without
+
+    obstacle = without(layer.zoneout or layer.cell_zoneout, None, projected, np.dtype(given.dtype))
+    if obstacle is not None:
+        why = f"{obstacle}, which the GPU's kernels do not take: NumPy's lines, on CuPy's arrays"
+        return Line(kernel="textbook", why=why, **named)
+    why = f"{_made('cuda', given)}, launched as a graph of steps"
+    if given.training and layer.gradient_clip is not None:
+        why += "; the way back is the textbook's, for gradient_clip"
+    return Line(kernel="cuda", why=why, **named)
+
+
 def _made(kernel: str, given: Circumstances) -> str:
+    if kernel == "cuda":
+        return f"printed for {given.dtype}"
     if kernel == "numba":
         return f"compiled for {given.dtype}"
     return f"NumPy and its BLAS, as backend={given.backend.name!r} says"

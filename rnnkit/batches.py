@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,16 @@ class Batch:
     reset: Array | None = None
 
     def part(self, rows: Any) -> Batch:
-        return Batch(*(None if a is None else a[rows] for a in (getattr(self, f.name) for f in fields(self))))  # type: ignore[arg-type]
+        """The rows that a slice or an array of numbers chooses."""
+        arrays = self.x, self.y, self.sample_weight, self.mask, self.reset
+        if isinstance(rows, slice):
+            return Batch(*[None if a is None else a[rows] for a in arrays])  # type: ignore[arg-type]
+        return Batch(*[None if a is None else _chosen(a, rows) for a in arrays])  # type: ignore[arg-type]
+
+
+def _chosen(a: Array, rows: Array) -> Array:
+    """a[rows]. `take` is three times as fast, but would first copy all of a view such as that of windows."""
+    return a.take(rows, 0) if a.flags.c_contiguous else a[rows]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rnnkit_kernels.types import Array
@@ -33,6 +32,8 @@ def through(
     pullbacks: list[Pullback] = []
     for k, (layer, weights) in enumerate(zip(layers, params, strict=True)):
         here, before = ctx.inside(str(k)), x
+        if k == 0 and not ctx.dx and layer.spares_dx:
+            here = here.but(dx=False)
         if isinstance(layer, Recurrent) and (layer.stateful or all_go_on):
             state = states.get(k)
             if state is not None and len(next(iter(state.values()))) != len(x):
@@ -45,10 +46,10 @@ def through(
         reset = None if ctx.reset is None else layer.next_reset(ctx.reset, before)
         reset = reset if x.ndim > 2 else None
         if mask is not ctx.mask or reset is not ctx.reset:
-            ctx = replace(ctx, mask=mask, reset=reset)
+            ctx = ctx.but(mask=mask, reset=reset)
     y = x
 
-    def back(dy: Array) -> tuple[list[Params], Array]:
+    def back(dy: Array) -> tuple[list[Params], Any]:
         if dy.shape != y.shape:
             raise ValueError(f"dy is dL/dy, of the shape of y, {y.shape}; got {dy.shape}")
         dparams: list[Params] = [{}] * len(pullbacks)

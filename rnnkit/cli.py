@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from rnnkit_kernels.cuda_gpu.missing import NoDevice
 from rnnkit_kernels.sentences import unknown
 
 from . import __version__
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}")
-    except (ValueError, TypeError, ArithmeticError, MemoryError, ImportError) as error:
+    except (ValueError, TypeError, ArithmeticError, MemoryError, ImportError, NoDevice) as error:
         return _refuse(str(error) or type(error).__name__)
 
 

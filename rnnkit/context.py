@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Context:
     record   called with a weight's name and its new value by a layer whose weights change without a gradient, such as
              running statistics; the model takes them over once the step is done
     tape     False: nobody will go back, and what only the way back reads need not be kept. A pullback then refuses
+    dx       False: nobody asks for dL/dx, and None may come back for it. Only layers hear of it that say `spares_dx`
     path     where the layer stands in the model: "2", and inside another layer "2.forward"
     """
 
@@ -42,6 +43,7 @@ class Context:
     reset: Array | None = None
     record: Record | None = None
     tape: bool = True
+    dx: bool = True
     path: str = ""
 
     def __post_init__(self) -> None:
@@ -49,20 +51,31 @@ class Context:
             object.__setattr__(self, "backend", backend_of(self.backend))
         if self.rng is not None and not hasattr(self.rng, "random"):
             raise TypeError(f"rng is a generator such as numpy.random.default_rng(0), or None; got {self.rng!r}")
-        for name, true in (("mask", "a step is real"), ("reset", "a row begins anew")):
-            flags = getattr(self, name)
-            if isinstance(flags, (list, tuple)):
-                flags = np.asarray(flags)
-                object.__setattr__(self, name, flags)
-            if flags is not None and (flags.ndim != 2 or flags.dtype != bool):
-                raise ValueError(f"a {name} is (B, T) of bool, True where {true}; got {flags.shape} {flags.dtype}")
+        if self.mask is not None:
+            self._check_flags("mask", "a step is real")
+        if self.reset is not None:
+            self._check_flags("reset", "a row begins anew")
+
+    def _check_flags(self, name: str, true: str) -> None:
+        flags = getattr(self, name)
+        if isinstance(flags, (list, tuple)):
+            flags = np.asarray(flags)
+            object.__setattr__(self, name, flags)
+        if flags.ndim != 2 or flags.dtype != bool:
+            raise ValueError(f"a {name} is (B, T) of bool, True where {true}; got {flags.shape} {flags.dtype}")
 
     def inside(self, part: str) -> Context:
         """The context of a layer inside another: what it records is named "part.weight"."""
         path, record = f"{self.path}.{part}" if self.path else part, self.record
         if record is None:
-            return replace(self, path=path)
-        return replace(self, path=path, record=lambda name, value: record(f"{part}.{name}", value))
+            return self.but(path=path, dx=True)
+        return self.but(path=path, dx=True, record=lambda name, value: record(f"{part}.{name}", value))
+
+    def but(self, **changes: Any) -> Context:
+        """The same but for these fields, which are taken as they are: for what was made here, not by users."""
+        other = object.__new__(Context)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     @property
     def kernels(self) -> Backend:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnkit_kernels.contract import Gradients, Tape
+from rnnkit_kernels.devices import host
 from rnnkit_kernels.types import Array
 
 from .trees import leaves
@@ -29,8 +30,14 @@ def told_in_a_sentence() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
+def _all_finite(arrays: list[Array]) -> bool:
+    """A sum of squares is finite only where every term is. It may overflow, and only then each is looked at."""
+    return bool(np.isfinite(sum([np.vdot(a, a) for a in arrays]))) or all(np.isfinite(a).all() for a in arrays)
+
+
 class Witness:
-    """Looks on during one pass, at no cost while all is well: it only holds what the pullbacks hold too.
+    """Looks on during one pass, at no cost while all is well: it only holds what the pullbacks hold too. A look at what
+    lies on a device waits for it, and brings it down.
 
     where   the batch in words;  advice: what a user may do, the end of every message
     """
@@ -46,12 +53,12 @@ class Witness:
 
     def check_forward(self, value: float, y: Array) -> None:
         """Raises FloatingPointError when the loss is not finite, naming the first number that was not."""
-        if not np.isfinite(value):
-            self._raise_forward(f"the loss became {value}", y)
+        if not np.isfinite(host(value)):
+            self._raise_forward(f"the loss became {host(value)}", y)
 
     def check_output(self, y: Array) -> None:
         """Raises FloatingPointError when an output is not finite, naming the first number that was not."""
-        if not np.isfinite(y).all():
+        if not np.isfinite(host(y)).all():
             self._raise_forward("an output is not finite", y)
 
     def _raise_forward(self, what: str, y: Array) -> None:
@@ -61,16 +68,14 @@ class Witness:
             fields = {f"{'gate' if k in gates else 'value'} {k}": v for k, v in tape.kept.items()}
             fields |= {f"state {k}": v[1:] for k, v in tape.states.items()}
             self._raise_earliest("forward", path, layer, fields)
-        at = (
-            ""
-            if np.isfinite(y).all()
-            else f", first in the output at {tuple(map(int, np.argwhere(~np.isfinite(y))[0]))}"
-        )
+        bad = np.argwhere(~np.isfinite(host(y)))
+        at = f", first in the output at {tuple(map(int, bad[0]))}" if len(bad) else ""
         raise FloatingPointError(f"{what} {self._where} (forward){at}. {self._advice}")
 
     def check_backward(self, grads: Any) -> None:
         """Raises FloatingPointError when a gradient is not finite, naming the first that was not on the way back."""
-        if all(np.isfinite(g).all() for g in leaves(grads)):
+        arrays = leaves(grads)
+        if _all_finite(arrays if self._model.backend.place is None else [host(a) for a in arrays]):
             return
         for path, layer, tape in self._tapes:  # a gate may saturate on it, and only its gradient then tells
             self._raise_earliest("forward", path, layer, {"its input": tape.x})
@@ -84,7 +89,7 @@ class Witness:
                 fields |= {f"state {name}": v[1:] for name, v in found.states.items()}
                 self._raise_earliest("backward", path, layer, fields)
             for name, g in grads[k].items():
-                if not all(np.isfinite(leaf).all() for leaf in leaves(g)):
+                if not all(np.isfinite(host(leaf)).all() for leaf in leaves(g)):
                     raise FloatingPointError(
                         f"the gradient of {name} of layer {k} {type(self._model.layers[k]).__name__} stopped being "
                         f"finite {self._where} (backward). {self._advice}"
@@ -93,7 +98,7 @@ class Witness:
     def check_recorded(self, recorded: dict[str, Array]) -> None:
         """Raises FloatingPointError when a running statistic, named "place.weight", is not finite."""
         for name, new in recorded.items():
-            if not np.isfinite(new).all():
+            if not np.isfinite(host(new)).all():
                 place, _, weight = name.partition(".")
                 raise FloatingPointError(
                     f"{weight} of layer {place} {type(self._model.layers[int(place)]).__name__} stopped being finite "
@@ -107,7 +112,8 @@ class Witness:
         """
         sign = 1 if way == "forward" else -1
         found = []
-        for name, values in fields.items():
+        for name, lying in fields.items():
+            values = host(lying)
             bad = np.argwhere(~np.isfinite(values))
             if len(bad):
                 step, row, unit = map(int, bad[np.argmin(sign * bad[:, 0])])

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
-import numpy as np
-
 from rnnkit_kernels.types import Array
 
 from . import losses, optimizers
@@ -25,7 +23,7 @@ class Sequential(Stack):
     """Layers in a row.
 
     layers   layers, first to last; an `Input`, or `input_shape=` on the first, builds the model at once
-    backend  "auto" or "numpy": what the kernels run on
+    backend  "auto", "numba", "numpy", or "cuda": what the kernels run on, and where the parameters lie
     dtype    "float32" or "float64", of parameters and of everything that goes through
     seed     decides weights, order of samples and dropout; None draws one, and `model.seed` tells it
 
@@ -112,6 +110,12 @@ class Sequential(Stack):
         verbose          "auto" (progress where there is a terminal), 0 silent, 1 a progress bar, 2 a line each epoch
 
         Keras' `validation_steps`, `steps_per_epoch` and the like are refused with what to do instead.
+        On a GPU (backend="cuda") a batch goes up in every step and nothing comes down: the sums of the loss and the
+        metrics do at the end of an epoch, in one transfer, and whether all weights are finite, in another; the loss of
+        the first step of a run, too. Where a number is not finite, the epoch is done again by somebody who looks at
+        every step, so that the error is the same, and the weights are as before that step. A callback that reads the
+        logs of a batch waits for the GPU, as does each piece with a mask under `tbptt`.
+
         Ctrl-C ends training, and the step in hand is left out: the model keeps its weights (or gets the best ones back,
         with an `EarlyStopping` that says so), the history what was done, and `history.interrupted` is True.
         Raises ValueError and TypeError for data that does not fit, FloatingPointError, with the layer, gate, sample and
@@ -168,7 +172,7 @@ class Sequential(Stack):
         over its real values, as in Keras, and depends on batch_size, 256 or None for it (Keras: 32).
         Raises FloatingPointError where an output is not finite.
         """
-        from .training import evaluate
+        from .using import evaluate
 
         refuse("evaluate", other, self.evaluate)
         batch_size = 256 if batch_size is None else batch_size
@@ -192,23 +196,12 @@ class Sequential(Stack):
         mask, lengths, reset, and a list of samples of different length: as in `fit`. Raises FloatingPointError where an
         output is not finite.
         """
-        from .progress import watched
-        from .step import use
+        from .using import predict
 
         refuse("predict", other, self.predict)
         batch_size = 256 if batch_size is None else batch_size
         beside = {"mask": mask, "lengths": lengths, "reset": reset}
-        batches = source(x, form=self.form, batch_size=batch_size, labelled=False, **beside)
-        outputs = []
-        for number, batch in enumerate(watched(batches.batches(None), batches.length, "predict", verbose)):
-            outputs.append(use(self, batch, f"in batch {number + 1}")[0])
-        sizes = {y.shape[1:] for y in outputs}
-        if len(sizes) > 1:
-            raise ValueError(
-                f"the batches give outputs of {' and '.join(map(str, sorted(sizes)))}, which do not go into one array: "
-                "pad the sequences to one length, or predict each batch by itself"
-            )
-        return np.concatenate(outputs)
+        return predict(self, source(x, form=self.form, batch_size=batch_size, labelled=False, **beside), verbose)
 
     @property
     def trainable(self) -> bool:

@@ -3,7 +3,7 @@
     value, slope = regularizer(weight)
 
 weight  any shape unless said otherwise; float32, float64, or complex128, which a complex step comes with
-value   a Python number, summed in float64 (complex128 for a complex weight)
+value   a Python number, summed in float64 (complex128 for a complex weight); on a device it stays there
 slope   d value / d weight, of the weight's shape and dtype
 
 Any function that answers this is a regularizer; Keras' answers the value alone. Values and defaults are those of
@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.sentences import unknown
 from rnnkit_kernels.types import Array
 
@@ -45,9 +46,9 @@ class Regularizer(ABC):
 
     def __call__(self, weight: Array) -> tuple[Any, Array]:
         """(value, slope)."""
-        wide = weight.astype(np.result_type(weight, np.float64), copy=False)
+        wide = weight.astype(np.result_type(weight.dtype, np.float64), copy=False)
         value, slope = self.of(wide)
-        return value.item(), slope.astype(weight.dtype, copy=False)
+        return value.item() if is_here(value) else value, slope.astype(weight.dtype, copy=False)
 
     @abstractmethod
     def of(self, w: Array) -> tuple[Any, Array]:
@@ -162,7 +163,8 @@ class Orthogonality(Regularizer):
             )
         H = len(w)
         U = w.reshape(H, -1, H).transpose(1, 0, 2)  # (G, H, H)
-        E = U.transpose(0, 2, 1) @ U - np.eye(H)
+        unit = np.arange(H, like=w)
+        E = U.transpose(0, 2, 1) @ U - (unit == unit[:, None])
         slope = 4 * self.factor * U @ E
         return self.factor * (E * E).sum(), slope.transpose(1, 0, 2).reshape(w.shape)
 

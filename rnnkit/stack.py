@@ -18,6 +18,7 @@ from .context import Context
 from .layers.base import FEATURE_AXIS, Layer, Params, Shape, wrong_rank
 from .layers.core import Input
 from .layers.recurrent import State
+from .placing import batch_there, handed_out, there
 from .ready import Ready
 from .weights import listed, taken
 
@@ -37,7 +38,7 @@ class Stack(Ready):
         self.backend = backend_of(backend)
         sequence = np.random.SeedSequence(seed)
         self.seed = sequence.entropy
-        self._weight_rng, self.order_rng, self.dropout_rng = map(np.random.default_rng, sequence.spawn(3))
+        self.weight_rng, self.order_rng, self.dropout_rng = map(np.random.default_rng, sequence.spawn(3))
         self.layers: list[Layer] = []
         self.params: list[Params] = []
         self.shapes: list[Shape] = []  # of the input, then of each layer's output; empty until built
@@ -114,11 +115,11 @@ class Stack(Ready):
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Building that fails, or is interrupted, was not tried: the next attempt draws the same numbers."""
-        shapes, params, stream = list(self.shapes), list(self.params), self._weight_rng.bit_generator.state
+        shapes, params, stream = list(self.shapes), list(self.params), self.weight_rng.bit_generator.state
         try:
             yield
         except BaseException:
-            self.shapes, self.params, self._weight_rng.bit_generator.state = shapes, params, stream
+            self.shapes, self.params, self.weight_rng.bit_generator.state = shapes, params, stream
             raise
 
     def _init(self, layer: Layer, shape: Shape) -> None:
@@ -127,10 +128,10 @@ class Stack(Ready):
             hint = "; the layer before it should return sequences" if self.params else FEATURE_AXIS
             raise wrong_rank(f"layer {len(self.params)} {kind}", shape, layer.rank, hint)
         try:
-            params, out = layer.init(self._weight_rng, shape, self.dtype)
+            params, out = layer.init(self.weight_rng, shape, self.dtype)
         except ValueError as error:
             raise ValueError(f"layer {len(self.params)} {kind}: {error}") from None
-        self.params.append(params)
+        self.params.append(there(self.backend, params))
         self.shapes.append(out)
 
     @property
@@ -202,12 +203,13 @@ class Stack(Ready):
     ) -> tuple[Array, Back]:
         """y, and pullback(dy) -> (dparams, dx), dparams nested like `params`. Nothing is random without `rng`.
 
-        mask, lengths, reset: as in `Sequential.fit`.
+        mask, lengths, reset: as in `Sequential.fit`. All are NumPy arrays, wherever the model lies.
         """
         data = checked(self.form, x, mask=mask, lengths=lengths, reset=reset)
         self.accept(data.x.shape)
+        data = batch_there(self.backend, data)
         y, _, pullback = self.run(data.x, Context(self.backend, data.mask, rng, reset=data.reset))
-        return y, pullback
+        return (y, pullback) if self.backend.place is None else handed_out(self.backend, y, pullback)
 
     def get_weights(self, tree: Any = None) -> list[Array]:
         """Copies of all weights, in Keras' order and shapes; or of a gradient `tree` nested like `params`, likewise.
@@ -222,7 +224,7 @@ class Stack(Ready):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
         self.check_built("set_weights")
-        self.params = taken(self.layers, self.params, weights, self.dtype)
+        self.params = there(self.backend, taken(self.layers, self.params, weights, self.dtype))
 
     @property
     def receptive_field(self) -> float:

@@ -14,6 +14,7 @@ from .context import Context
 from .diagnosis import IN_USE, told_in_a_sentence
 from .layers.recurrent_stream import RecurrentStream
 from .layers.streams import LayerStream, StepByStep
+from .placing import stepping
 
 if TYPE_CHECKING:
     from .stack import Stack
@@ -29,7 +30,8 @@ class Stream:
 
     The outputs are those of the full pass over everything fed so far: at every step where the model keeps time, and,
     where it ends time (a last layer without `return_sequences`, global pooling), what the full pass would give if the
-    sequence ended here. A step costs the same however many went before; nothing but `state` is remembered.
+    sequence ended here. A step costs the same however many went before; nothing but `state` is remembered. A
+    model on a GPU is streamed on the CPU, where a step of a few rows is done sooner.
     Raises ValueError, naming the layer, for a model whose output at a step depends on later steps.
     """
 
@@ -41,10 +43,11 @@ class Stream:
         self._shape = (self.batch_size, *shape[2:])
         if len(shape) < (2 if self._form.x.kind == "i" else 3):
             raise ValueError(f"a model that is streamed takes sequences; this one takes inputs {shape}, without steps")
-        ctx = Context(model.backend)
+        backend, params_now = stepping(model.backend, model.params)
+        ctx = Context(backend)
         self._layers: list[LayerStream] = []
         timed = True
-        for k, (layer, params) in enumerate(zip(model.layers, model.params, strict=True)):
+        for k, (layer, params) in enumerate(zip(model.layers, params_now, strict=True)):
             if not timed:
                 self._layers.append(_Afterwards(layer, params, ctx))
                 continue

@@ -1,27 +1,32 @@
-"""Training: epochs of steps, watched; evaluation."""
+"""Training: epochs of steps, watched."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from rnnkit_kernels.devices import host
 
 from .batches import Batch, Source, checked, from_arrays, source
 from .border import whole
 from .callbacks import Callback, ProgressBar
 from .history import History
-from .progress import watched
+from .placing import batch_there
 from .ragged import is_samples
 from .ranges import flag
-from .step import states_kept, step, truncated_steps, use
+from .second_look import all_finite, done_or_told
+from .step import step, truncated_steps
 from .sums import Sums
+from .using import evaluate
 
 if TYPE_CHECKING:
     from .model import Sequential
 
-__all__ = ["Results", "evaluate", "fit", "train_on_batch", "watchers"]
+__all__ = ["fit", "train_on_batch", "watchers"]
 
 
 def train_on_batch(model: Sequential, x: Any, y: Any, **beside: Any) -> dict[str, float]:
@@ -29,11 +34,17 @@ def train_on_batch(model: Sequential, x: Any, y: Any, **beside: Any) -> dict[str
     model.check_compiled()
     if y is None:
         raise ValueError("y is missing: pass targets beside the array x")
-    sums = Sums(model)
-    batch = checked(model.form, x, y, **beside)
-    done = step(model, batch, "in this batch")
-    sums.add(done.value, done.y, batch, done.mask)
-    return sums.logs()
+    batch = batch_there(model.backend, checked(model.form, x, y, **beside))
+
+    def attempt(looking: bool) -> dict[str, float]:
+        sums = Sums(model)
+        done = step(model, batch, "in this batch", looking=looking)
+        sums.add(done.value, done.y, batch, done.mask)
+        return sums.logs()
+
+    if model.backend.place is None:
+        return attempt(True)
+    return done_or_told(model, attempt, lambda logs: _learned(model, logs))
 
 
 def watchers(callbacks: Any) -> tuple[Any, ...]:
@@ -46,26 +57,6 @@ def watchers(callbacks: Any) -> tuple[Any, ...]:
                 f"callbacks are objects of a class made from rnnkit.callbacks.Callback; got {callback!r}{hint}"
             )
     return given
-
-
-def evaluate(model: Sequential, data: Source, verbose: Any) -> Results:
-    """See `Sequential.evaluate`. States of stateful layers are left as they were."""
-    sums = Sums(model)
-    with states_kept(model):
-        for number, batch in enumerate(watched(data.batches(None), data.length, "evaluate", verbose)):
-            y, mask = use(model, batch, f"in batch {number + 1} of evaluation")
-            value, _ = model.loss(y, batch.y, sample_weight=batch.sample_weight, mask=mask)
-            sums.add(value + model.penalty()[0], y, batch, mask)
-    return Results(sums.logs())
-
-
-class Results(dict[str, float]):
-    """Numbers by name, or by place: `results["mae"]`, `results[1]`."""
-
-    def __missing__(self, key: Any) -> float:
-        if isinstance(key, int):
-            return list(self.values())[key]
-        raise KeyError(f"there is no {key!r} among {', '.join(self)}")
 
 
 def fit(
@@ -97,23 +88,11 @@ def fit(
         for epoch in range(first, last):
             for callback in watching:
                 callback.on_epoch_begin(epoch, {})
-            sums = Sums(model)
-            for number, batch in enumerate(train.batches(model.order_rng if shuffle else None)):
-                for callback in watching:
-                    callback.on_train_batch_begin(number, {})
-                where = f"in epoch {epoch + 1}, batch {number + 1}"
-                try:
-                    done = step(model, batch, where) if tbptt is None else truncated_steps(model, batch, where, tbptt)
-                    sums.add(done.value, done.y, batch, done.mask)
-                except ValueError as error:  # a sample that it names is one of a shuffled batch
-                    error.add_note(where)
-                    raise
-                so_far = sums.logs()
-                for callback in watching:
-                    callback.on_train_batch_end(number, so_far)
-                if model.stop_training:
-                    break
-            logs = sums.logs()
+            run = _Epoch(model, epoch, tbptt, watching)
+            if model.backend.place is None:
+                logs = run(train.batches(model.order_rng if shuffle else None)).logs()
+            else:
+                logs = _unlooked(run, train, shuffle, glance=epoch == first)
             if held_out is not None:
                 logs |= {f"val_{name}": value for name, value in evaluate(model, held_out, 0).items()}
             try:
@@ -129,6 +108,72 @@ def fit(
         for callback in watching:
             callback.on_train_end(logs)
     return history
+
+
+class _Epoch:
+    """The steps of an epoch, watched by callbacks."""
+
+    def __init__(self, model: Sequential, number: int, tbptt: int | None, watching: Sequence[Callback]) -> None:
+        self.model, self.number, self._tbptt, self._watching = model, number, tbptt, watching
+        self.steps = 0
+
+    def __call__(self, batches: Iterable[Batch], looking: bool = True, glance: bool = False) -> Sums:
+        """glance: whether the loss of the first step is looked at, and ends the epoch where it is not finite."""
+        model, watching, sums = self.model, self._watching, Sums(self.model)
+        backend, goes_up = model.backend, model.backend.place is not None
+        for number, given in enumerate(batches):
+            for callback in watching:
+                callback.on_train_batch_begin(number, {})
+            where = f"in epoch {self.number + 1}, batch {number + 1}"
+            batch = batch_there(backend, given) if goes_up else given
+            try:
+                if self._tbptt is None:
+                    done = step(model, batch, where, looking=looking)
+                else:
+                    done = truncated_steps(model, batch, where, self._tbptt, looking)
+                sums.add(done.value, done.y, batch, done.mask)
+            except ValueError as error:  # a sample that it names is one of a shuffled batch
+                error.add_note(where)
+                raise
+            self.steps = number + 1
+            if glance and not number and not np.isfinite(host(done.value)):
+                break
+            so_far: Any = sums.so_far() if goes_up else sums.logs()
+            for callback in watching:
+                callback.on_train_batch_end(number, so_far)
+            if model.stop_training:
+                break
+        return sums
+
+    def again(self) -> _Epoch:
+        """The same, for steps that callbacks have seen."""
+        return _Epoch(self.model, self.number, self._tbptt, ())
+
+
+def _unlooked(run: _Epoch, train: Source, shuffle: bool, glance: bool) -> dict[str, float]:
+    """The logs of an epoch on a device, whose steps nobody looks at unless it ends with numbers that are not finite."""
+    model = run.model
+
+    def attempt(looking: bool) -> dict[str, float]:
+        batches = train.batches(model.order_rng if shuffle else None)
+        if not looking:
+            return run(batches, looking=False, glance=glance).logs()
+        try:
+            first = next(batches)
+        except (StopIteration, ValueError):
+            raise FloatingPointError(
+                f"a number stopped being finite in epoch {run.number + 1}, and the batches cannot be gone through "
+                "again to see where: pass arrays or a list of batches. The weights are as before this epoch; try a "
+                "smaller learning rate or clipnorm."
+            ) from None
+        return run.again()(islice(chain((first,), batches), run.steps)).logs()
+
+    return done_or_told(model, attempt, lambda logs: _learned(model, logs))
+
+
+def _learned(model: Sequential, logs: dict[str, float]) -> bool:
+    """Whether steps that nobody looked at left finite numbers."""
+    return bool(np.isfinite(logs["loss"])) and all_finite(model.params, model.optimizer_state)
 
 
 def _sources(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 __all__ = ["leaves", "like", "map", "rows", "same_structure"]
+
+_ARRAYS = {np.ndarray}
 
 
 def map(fn: Callable[..., Any], *trees: Any) -> Any:  # shadows the builtin on purpose: read it as trees.map
@@ -44,7 +48,9 @@ def like(tree: Any, leaves: Iterable[Any]) -> Any:
 
 def _filled(tree: Any, leaves: Iterator[Any]) -> Any:
     if isinstance(tree, dict):
-        return {key: _filled(branch, leaves) for key, branch in tree.items()}
+        return {
+            key: next(leaves) if type(branch) is np.ndarray else _filled(branch, leaves) for key, branch in tree.items()
+        }
     if isinstance(tree, list):
         return [_filled(branch, leaves) for branch in tree]
     if isinstance(tree, tuple):
@@ -59,7 +65,11 @@ def _walk(trees: tuple[Any, ...], path: tuple[Any, ...], found: list[tuple[Any, 
             if tree is not head and (not isinstance(tree, dict) or tree.keys() != head.keys()):
                 raise _other(path, head, tree)
         for key in head:
-            _walk(tuple([tree[key] for tree in trees]), (*path, key), found)
+            row = tuple([tree[key] for tree in trees])
+            if {type(leaf) for leaf in row} == _ARRAYS:  # nearly always
+                found.append(row)
+            else:
+                _walk(row, (*path, key), found)
     elif isinstance(head, (list, tuple)):
         for tree in trees:
             if tree is not head and _sequence(tree) != _sequence(head):

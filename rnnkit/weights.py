@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rnnkit_kernels.devices import host, is_here
 from rnnkit_kernels.types import Array
 
 from .border import to_array, to_finite
@@ -14,12 +15,15 @@ __all__ = ["listed", "taken"]
 
 
 def listed(layers: Sequence[Layer], trees: Sequence[Params]) -> list[list[Array]]:
-    """Copies of the arrays of a tree nested like parameters, for each layer a list."""
-    return [[a.copy() for a in layer.to_list(p)] for layer, p in zip(layers, trees, strict=True)]
+    """Copies in main memory of the arrays of a tree nested like parameters, for each layer a list."""
+    return [
+        [a.copy() if is_here(a) else host(a) for a in layer.to_list(p)] for layer, p in zip(layers, trees, strict=True)
+    ]
 
 
 def taken(layers: Sequence[Layer], like: Sequence[Params], weights: Sequence[Any], dtype: Any) -> list[Params]:
-    """Parameters from a list in that order. Raises ValueError naming the first array that `like` has no place for."""
+    """Parameters in main memory from a list in that order. Raises ValueError naming the first array that `like` has no
+    place for."""
     current = listed(layers, like)
     count = sum(map(len, current))
     if len(weights) != count:

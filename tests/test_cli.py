@@ -19,6 +19,7 @@ from rnnkit.commands import threads
 from rnnkit.commands.cells import CELLS
 from rnnkit.commands.task import Shuffled, Task, usual_window
 from rnnkit.data import MinMaxScaler, Series
+from rnnkit_kernels.cuda_gpu.missing import Facts, facts
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -176,7 +177,7 @@ def test_a_long_file_trains_on_a_part_of_its_windows_and_says_so(name, tmp_path,
         (["--units", "3,4", "--layers", "2"], r"--layers repeats a single --units"),
         (["--cell", "gruu"], r"unknown cell 'gruu'; did you mean 'gru'\?"),
         (["--activation", "tahn"], r"unknown activation 'tahn'; did you mean 'tanh'\?"),
-        (["--backend", "cuda"], r"unknown backend 'cuda'"),
+        (["--backend", "cudnn"], r"unknown backend 'cudnn'; did you mean 'cuda'\?"),
         (["--epochs", "0"], r"--epochs: a whole number from 1 up is expected; got '0'"),
         (["--learning-rate", "nan"], r"a number above 0 is expected; got 'nan'"),
         (["--dropout", "1"], r"the share dropped is in \[0, 1\); got '1'"),
@@ -294,14 +295,35 @@ def test_gradcheck_ends_with_exit_code_1_when_a_gradient_is_wrong(capsys, monkey
     assert "2 of 2 wrong" in capsys.readouterr().out
 
 
-def test_doctor_says_what_is_there_in_lines_of_eighty_columns(capsys):
+def doctor_with(monkeypatch, found):
+    """What it says where this is what the GPU backend has."""
+    monkeypatch.setattr("rnnkit.commands.doctor.facts", lambda: found)
     assert main(["doctor"]) == 0
+
+
+def test_doctor_says_what_is_there_in_lines_of_eighty_columns(capsys, monkeypatch):
+    device = "GPU 0, NVIDIA H200, compute capability 9.0, 139.8 GiB, 138.9 free"
+    gpu = {"wheel": "cupy-cuda13x 14.2.0", "runtime": "CUDA 13.2", "driver": "for CUDA 13.0", "device": device}
+    doctor_with(monkeypatch, Facts(gpu))
     lines = capsys.readouterr().out.splitlines()
     compiled = ["vectors", "caches", "threads", "compiled"] if find_spec("numba") else []
     assert [line.split()[0] for line in lines] == [
-        "rnnkit", "numpy", "cores", "numpy", "numba", *compiled, "cupy", "matplotlib", "safetensors", "tqdm",
+        "rnnkit", "numpy", "cores", "numpy", "numba", *compiled, *gpu, "cuda", "matplotlib", "safetensors", "tqdm",
     ]  # fmt: skip
+    assert f"device       {device}" in lines
+    assert "cuda         backend: ready" in lines
     assert max(map(len, lines)) <= 80
+
+
+def test_doctor_says_what_the_gpu_backend_lacks_and_keeps_to_eighty_columns(capsys, monkeypatch):
+    found = Facts({"wheel": "cupy-cuda13x 14.2.0"}).lacks(
+        "there is no NVIDIA driver on this machine: " + 9 * "buy it, "
+    )
+    doctor_with(monkeypatch, found)
+    told = capsys.readouterr().out
+    assert "cuda         backend: there is no NVIDIA driver on this machine: buy it" in told
+    assert "ready; 'auto'" in told
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_training_holds_the_blas_to_one_thread_unless_the_environment_chose_and_gives_it_back(monkeypatch):
@@ -320,10 +342,11 @@ def test_training_holds_the_blas_to_one_thread_unless_the_environment_chose_and_
 
 def test_doctor_names_the_extra_that_is_missing(capsys, monkeypatch):
     monkeypatch.setattr("rnnkit.commands.doctor.find_spec", lambda name: None)
-    assert main(["doctor"]) == 0
+    doctor_with(monkeypatch, facts(installed=lambda name: None))
     told = capsys.readouterr().out
     assert "missing, no pictures: pip install 'rnnkit[plot]'" in told
     assert "not installed, no compiled kernels: pip install 'rnnkit[numba]'" in told
+    assert "cuda         backend: CuPy is not installed: pip install 'rnnkit[cuda13]', or" in told
 
 
 def test_help_shows_examples_and_a_mistyped_command_gets_the_nearest(capsys):

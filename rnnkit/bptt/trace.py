@@ -15,6 +15,7 @@ from rnnkit_kernels.types import Array
 from .. import losses
 from ..batches import checked
 from ..context import Context
+from ..placing import batch_there, here
 
 if TYPE_CHECKING:
     from ..model import Sequential
@@ -66,7 +67,7 @@ class LayerTrace:
         size = T * self.weights[weight].nbytes
         if size > 2**31:
             raise ValueError(f"{T} steps of {weight} take {size / 2**30:.1f} GiB; trace a shorter sequence")
-        return steps_of(weight, self._tape, self._grads)
+        return here(steps_of(weight, self._tape, self._grads))
 
     @property
     def dW(self) -> Array:
@@ -137,11 +138,12 @@ def trace(
 
     x, y     a batch: (B, T, F) and targets as the loss takes them;  loss: a name or an object
     raises   ValueError for data that does not fit, or a model without a recurrent layer
-    The model is not changed.
+    The model is not changed. What a GPU has computed is brought down, and handed out as NumPy arrays.
     """
     measure: Any = losses.get(loss)
     batch = checked(model.form, x, y, mask=mask, lengths=lengths, reset=reset, sample_weight=sample_weight)
     model.accept(batch.x.shape)
+    batch = batch_there(model.backend, batch)
     tapes: list[tuple[str, Any, Tape]] = []
     found: dict[int, Gradients] = {}
 
@@ -163,7 +165,7 @@ def trace(
     gradients: Any
     gradients, dx = pullback(dy)
     layers = tuple(_layer(*entry, found[k]) for k, entry in enumerate(tapes))
-    return Trace(layers, value, out, gradients, dx)
+    return Trace(layers, *here((value, out, gradients, dx)))
 
 
 def _layer(path: str, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
@@ -175,14 +177,14 @@ def _layer(path: str, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:
 
     return LayerTrace(
         name=f"{path} {layer.name or type(layer).__name__}",
-        x=tape.x,
-        gates=tape.kept,
-        states=tape.states,
-        dstate=grads.states,
-        dgates=by_gate(grads.x_pre),
-        du_gates=by_gate(grads.u_pre),
-        weights=tape.weights,
-        gradients=grads.weights,
+        x=here(tape.x),
+        gates=here(tape.kept),
+        states=here(tape.states),
+        dstate=here(grads.states),
+        dgates=by_gate(here(grads.x_pre)),
+        du_gates=by_gate(here(grads.u_pre)),
+        weights=here(tape.weights),
+        gradients=here(grads.weights),
         backwards=layer.go_backwards,
         _tape=tape,
         _grads=grads,

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from rnnkit_kernels import backends
+from rnnkit_kernels.cuda_gpu.missing import facts
 
 from .. import __version__
 from .threads import CHOSEN_BY, blas
@@ -38,7 +39,7 @@ def run(options: Namespace) -> int:
         print("numba        not installed, no compiled kernels: pip install 'rnnkit[numba]'")
     else:
         print(f"numba        {numba}; backend: {_ready('numba')}", *_compiled(), sep="\n")
-    print(f"cupy         {_version('cupy') or 'not installed'}; backend: {_ready('cupy')}")
+    print(*_gpu(), sep="\n")
     for package, use in (("matplotlib", "plot"), ("safetensors", ""), ("tqdm", "")):
         missing = f"missing, no pictures: pip install 'rnnkit[{use}]'" if use else "missing: pip install rnnkit"
         print(f"{package:<12} {_version(package) or missing}")
@@ -46,10 +47,16 @@ def run(options: Namespace) -> int:
 
 
 def _ready(name: str) -> str:
-    if name in backends.NAMES:
-        chosen = "; 'auto' takes it" if backends.backend("auto").name == name else ""
-        return f"ready{chosen}"
-    return "no kernels in this version"
+    chosen = "; 'auto' takes it" if backends.backend("auto").name == name else ""
+    return f"ready{chosen}"
+
+
+def _gpu() -> list[str]:
+    """What the GPU backend has, a line each, and what it lacks."""
+    found = facts()
+    lines = [f"{name:<12} {text}" for name, text in found.items()]
+    lines.append(f"cuda         backend: {'ready' if found.missing is None else found.missing}")
+    return [part for line in lines for part in textwrap.wrap(line, _WIDTH, subsequent_indent=_LEFT)]
 
 
 def _compiled() -> list[str]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -57,6 +58,8 @@ class Layer(metaclass=UnderstandsKeras):
     roles: ClassVar[dict[str, str]] = {}
     # Whether every step is treated by itself, so that the layer can be fed step by step as it is.
     stepwise: ClassVar[bool] = False
+    # Whether the layer looks at `ctx.dx`, and hands back None for dL/dx where nobody asks for it.
+    spares_dx: ClassVar[bool] = False
 
     if not TYPE_CHECKING:
 
@@ -122,6 +125,18 @@ class Layer(metaclass=UnderstandsKeras):
         """The argument `kernel_regularizer` for W and "regularizer", and so on; None where there is none."""
         return getattr(self, f"{self.roles.get(weight, weight)}_{what}", None)
 
+    def _given(self, what: str, params: Params) -> dict[str, Any]:
+        """By name, the regularizers or the constraints of those weights that have one."""
+        key = what, *params
+        if key not in self._options:
+            self._options[key] = {name: found for name in params if (found := self.option(name, what)) is not None}
+        return self._options[key]
+
+    @cached_property
+    def _options(self) -> dict[tuple[str, ...], dict[str, Any]]:
+        """What `_given` has looked up: a layer's arguments never change, and are asked for at every step."""
+        return {}
+
     def check_options(self) -> None:
         """Refuses, when a layer is made, what is no regularizer, constraint, initializer or flag."""
         check_flags(self)
@@ -138,7 +153,9 @@ class Layer(metaclass=UnderstandsKeras):
 
     def learned(self, params: Params) -> tuple[str, ...]:
         """The names of the weights that training moves."""
-        return tuple(name for name in params if name not in self.fixed) if self.trainable else ()
+        if not self.trainable:
+            return ()
+        return tuple([name for name in params if name not in self.fixed]) if self.fixed else tuple(params)
 
     def penalty(self, params: Params) -> tuple[float, Params]:
         """What the regularizers add to the loss, and its gradient by name, for the weights that have one.
@@ -146,16 +163,17 @@ class Layer(metaclass=UnderstandsKeras):
         What does not learn costs nothing, as in Keras.
         """
         total, slopes = 0.0, {}
-        for name in self.learned(params):
-            if (regularizer := self.option(name, "regularizer")) is not None:
-                value, slopes[name] = regularizers.get(regularizer)(params[name])
-                total += value
+        if given := self._given("regularizer", params):
+            for name in self.learned(params):
+                if name in given:
+                    value, slopes[name] = regularizers.get(given[name])(params[name])
+                    total += value
         return total, slopes
 
     def constrained(self, params: Params) -> Params:
         """The weights after the constraints, applied when an optimizer has moved them."""
-        found = {name: self.option(name, "constraint") for name in params}
-        return {name: w if found[name] is None else constraints.get(found[name])(w) for name, w in params.items()}
+        given = self._given("constraint", params)
+        return {name: constraints.get(given[name])(w) if name in given else w for name, w in params.items()}
 
     def stream(self, params: Params, rows: int, ctx: Context = DETERMINISTIC) -> LayerStream:
         """The layer, fed one step of `rows` rows at a time. Raises ValueError where an output needs later steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -51,6 +52,7 @@ class Bidirectional(Container):
     backward_layer: Any = None
 
     rank = 3
+    spares_dx = True
 
     def __post_init__(self) -> None:
         for name, given in (("layer", self.layer), ("backward_layer", self.backward_layer)):
@@ -107,9 +109,11 @@ class Bidirectional(Container):
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
         inner, back, outs = self.split(params), {}, []
-        for name, part in self.parts.items():
-            out, back[name] = part(inner[name], x, ctx.inside(name))
-            outs.append(out if self.layer.return_state else (out,))
+        with ctx.kernels.beside() as aside:
+            for name, part in self.parts.items():
+                with aside if name == "forward" else nullcontext():
+                    out, back[name] = part(inner[name], x, ctx.inside(name).but(dx=ctx.dx))
+                outs.append(out if self.layer.return_state else (out,))
         (f, *f_states), (b, *b_states) = outs
         sequences = self.layer.return_sequences
         real = self.next_mask(ctx.mask, x)
@@ -118,7 +122,7 @@ class Bidirectional(Container):
         both = _Merged(self.merge_mode, f, same_order, None if real is None else real[..., None], kernels)
         y = both.outputs
 
-        def pullback(dy: Any) -> tuple[Params, Array]:
+        def pullback(dy: Any) -> tuple[Params, Array | None]:
             given = list(dy) if self.several_outputs is not None else [dy]
             for d, out in zip(given, y, strict=False):
                 if d is not None:
@@ -128,8 +132,12 @@ class Bidirectional(Container):
             if db is not None and sequences:
                 db = db[:, ::-1]
             df, db = ((df, *states[: len(f_states)]), (db, *states[len(f_states) :])) if f_states else (df, db)
-            (dforward, dx), (dbackward, dx_back) = back["forward"](df), back["backward"](db)
-            return self.join({"forward": dforward, "backward": dbackward}), kernels.total(dx, dx_back)
+            with ctx.kernels.beside() as aside:
+                with aside:
+                    dforward, dx = back["forward"](df)
+                dbackward, dx_back = back["backward"](db)
+            both_dx = kernels.total(dx, dx_back) if ctx.dx else None
+            return self.join({"forward": dforward, "backward": dbackward}), both_dx
 
         if self.several_outputs is None:
             return y[0], pullback

@@ -55,6 +55,7 @@ class Conv1D(Weighted):
     use_bias: bool = True
 
     rank = 3
+    spares_dx = True
 
     def __post_init__(self) -> None:
         whole("Conv1D: filters", self.filters, least=1)
@@ -95,10 +96,10 @@ class Conv1D(Weighted):
         a, tape = kernel.forward(params, x, self.sliding.window(x.shape[1]), self.groups)
         y, through = activate(self.activation, a, ctx)
 
-        def pullback(dy: Array) -> tuple[Params, Array]:
+        def pullback(dy: Array) -> tuple[Params, Array | None]:
             check_cotangent("Conv1D", dy, y.shape)
-            dparams, dx = kernel.backward(tape, through(dy))
-            return dparams, dx if real is None else np.where(real, dx, 0)
+            dparams, dx = kernel.backward(tape, through(dy), dx=ctx.dx)
+            return dparams, dx if real is None or dx is None else np.where(real, dx, 0)
 
         return y, pullback
 

@@ -74,6 +74,7 @@ class Dense(Weighted):
     use_bias: bool = True
 
     stepwise = True
+    spares_dx = True
 
     def __post_init__(self) -> None:
         whole("Dense: units", self.units, least=1)
@@ -97,13 +98,13 @@ class Dense(Weighted):
             a += b
         y, through = activate(self.activation, a, ctx)
 
-        def pullback(dy: Array) -> tuple[Params, Array]:
+        def pullback(dy: Array) -> tuple[Params, Array | None]:
             check_cotangent("Dense", dy, (*x.shape[:-1], W.shape[1]))
             da = through(dy.reshape(a.shape))
             dparams = {"W": flat.T @ da}
             if b is not None:
                 dparams["b"] = da.sum(axis=0)
-            return dparams, (da @ W.T).reshape(x.shape)
+            return dparams, (da @ W.T).reshape(x.shape) if ctx.dx else None
 
         return y.reshape(*x.shape[:-1], W.shape[1]), pullback
 

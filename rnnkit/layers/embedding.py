@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.devices import host, is_here
 from rnnkit_kernels.types import Array
 
 from .. import initializers
@@ -33,7 +35,8 @@ class Embedding(Layer):
                  [-0.05, 0.05), as in Keras
 
     Weights [embeddings (input_dim, output_dim)]. x is whole numbers, as integers or as floats; it has no gradient, dx
-    is zeros. Raises ValueError for an index that is not in the table, and for weights of another shape.
+    is zeros. Raises ValueError for an index that is not in the table, and for weights of another shape. On a device,
+    where a look would wait, the row for such an index is NaN, unless somebody looks on (`ctx.watch`).
     Without `mask_zero` a mask goes on as it came, where Keras would drop it.
     """
 
@@ -94,12 +97,18 @@ class Embedding(Layer):
     def next_mask(self, mask: Array | None, x: Array) -> Array | None:
         if not self.mask_zero or x.ndim < 2:
             return mask
-        real = (x != 0).any(axis=tuple(range(2, x.ndim)))
+        real = x != 0
+        real = real.any(axis=tuple(range(2, x.ndim))) if x.ndim > 2 else real
         return real if mask is None else real & mask
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         table, kernels = params["embeddings"], ctx.kernels.elementwise
-        index = self._indices(x)
+        if is_here(x) or ctx.watch is not None:
+            self._check(host(x))
+        index, fits = x.astype(np.int64, copy=False), None
+        if not is_here(x):
+            fits = self._fits(x)
+            index = np.where(fits, index, 0)
 
         def pullback(dy: Array) -> tuple[Params, Array]:
             check_cotangent("Embedding", dy, (*x.shape, self.output_dim))
@@ -107,14 +116,19 @@ class Embedding(Layer):
             total = kernels.summed_by_row(index, dy, self.input_dim)
             return {"embeddings": total}, np.zeros_like(table, shape=x.shape)
 
-        return kernels.rows(table, index), pullback
+        y = kernels.rows(table, index)
+        return y if fits is None else np.where(fits[..., None], y, y.dtype.type(math.nan)), pullback
 
-    def _indices(self, x: Array) -> Array:
-        if x.dtype.kind not in "iuf":
-            raise TypeError(f"Embedding chooses by index: expected whole numbers, got x of {x.dtype}")
+    def _fits(self, x: Array) -> Array:
         fits = (x >= 0) & (x < self.input_dim)
         if x.dtype.kind == "f":
             fits &= np.floor(x) == x
+        return fits
+
+    def _check(self, x: Array) -> None:
+        if x.dtype.kind not in "iuf":
+            raise TypeError(f"Embedding chooses by index: expected whole numbers, got x of {x.dtype}")
+        fits = self._fits(x)
         if not fits.all():
             first = tuple(map(int, np.argwhere(~fits)[0]))
             names = ("sample", "step") if x.ndim == 2 else axes_of(x.ndim)
@@ -123,4 +137,3 @@ class Embedding(Layer):
                 f"Embedding takes whole numbers from 0 to {self.input_dim - 1} (input_dim={self.input_dim}); "
                 f"got {x[first]} at {where}"
             )
-        return x.astype(np.int64, copy=False)

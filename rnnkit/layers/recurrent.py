@@ -6,7 +6,7 @@ This is the one place where batch-major (B, T, F) becomes time-major (T, B, F), 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,12 +21,12 @@ from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, feature_count
 from .core import dropout_scale
 from .recurrent_options import check_recurrence, zones
 from .recurrent_stream import RecurrentStream
-from .restarts import State, backwards, initial, initial_gradients, learned_names
+from .restarts import State, backwards, initial, initial_gradients, learned_names, nothing_owed
 from .streams import LayerStream
 
 __all__ = ["Recurrent", "State"]
 
-ScanPullback = Callable[..., tuple[Params, Array, State]]
+ScanPullback = Callable[..., tuple[Params, Array | None, State]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,6 +86,7 @@ class Recurrent(Layer):
     stateful: bool = False
 
     rank = 3
+    spares_dx = True
     roles: ClassVar[dict[str, str]] = {"W": "kernel", "U": "recurrent", "b": "bias", "b_h": "bias", "P": "kernel"}
 
     if TYPE_CHECKING:  # the first arguments are each layer's own: (units, activation), (cell, units)
@@ -165,7 +166,7 @@ class Recurrent(Layer):
         kernel = ctx.kernels.kernel(self.cell_made)
         scale = self._scale(self.dropout, (B, 1, features), x, ctx)
         drop = self._scale(self.recurrent_dropout, (B, sizes["h"]), x, ctx)
-        zone = zones(self, (T, B), ctx)
+        zone = zones(self, (T, B), ctx) if self.zoneout or self.cell_zoneout else {}
         xs = (x if scale is None else ctx.kernels.elementwise.product(x, scale)).swapaxes(0, 1)
         mask, reset = (None if flags is None else flags.swapaxes(0, 1) for flags in (ctx.mask, ctx.reset))
         first = initial(params, sizes, B)
@@ -175,18 +176,19 @@ class Recurrent(Layer):
         )  # fmt: skip
         seen = None if ctx.watch is None or tape is None else ctx.watch(self, tape, ctx.path)
 
-        def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array, State]:
+        def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array | None, State]:
             if tape is None:
                 kind = type(self).__name__
                 raise ValueError(f"{kind} ran with Context(tape=False): nothing is kept for the way back")
-            grads = kernel.backward(tape, dh.swapaxes(0, 1), dstate, clip=self.gradient_clip)
+            grads = kernel.backward(tape, dh.swapaxes(0, 1), dstate, clip=self.gradient_clip, dx=ctx.dx)
             if seen is not None:
                 seen(grads)
-            dx = grads.x.swapaxes(0, 1)
-            if scale is not None:
+            dx = None if grads.x is None else grads.x.swapaxes(0, 1)
+            if scale is not None and dx is not None:
                 dx = ctx.kernels.elementwise.product(dx, scale)
-            dparams = grads.weights | initial_gradients(params, grads, began=state is None)
-            return dparams, dx, grads.state0
+            if self.initial_state == "zeros":
+                return grads.weights, dx, grads.state0
+            return grads.weights | initial_gradients(params, grads, began=state is None), dx, grads.state0
 
         return h.swapaxes(0, 1), last, pullback
 
@@ -196,14 +198,12 @@ class Recurrent(Layer):
         """`scan` in Keras' spelling: direction, last step or all, states beside it. Returns y, state, pullback."""
         if self.go_backwards:
             x = x[:, ::-1]
-            if ctx.mask is not None:
-                ctx = replace(ctx, mask=ctx.mask[:, ::-1])
-            if ctx.reset is not None:
-                ctx = replace(ctx, reset=backwards(ctx.reset))
+            reset = None if ctx.reset is None else backwards(ctx.reset)
+            ctx = ctx.but(mask=None if ctx.mask is None else ctx.mask[:, ::-1], reset=reset)
         h, last, back = self.scan(params, x, state, ctx)
         out = h if self.return_sequences else h[:, -1]
 
-        def pullback(dy: Any) -> tuple[Params, Array]:
+        def pullback(dy: Any) -> tuple[Params, Array | None]:
             if self.return_state and (not isinstance(dy, (tuple, list)) or len(dy) != 1 + len(last)):
                 raise ValueError(f"dy is {1 + len(last)} cotangents, of y and of {', '.join(last)}, None for zeros")
             dout, *dlast = dy if self.return_state else (dy,)
@@ -213,9 +213,9 @@ class Recurrent(Layer):
             if dout is not None and not self.return_sequences:  # the last output is the last state
                 dstate["h"] = dstate["h"] + dout if "h" in dstate else dout
                 dout = None
-            dh = np.broadcast_to(np.zeros_like(h[:1, :1]), h.shape) if dout is None else dout
+            dh = nothing_owed(h) if dout is None else dout
             dparams, dx, _ = back(dh, dstate)
-            return dparams, dx[:, ::-1] if self.go_backwards else dx
+            return dparams, dx[:, ::-1] if self.go_backwards and dx is not None else dx
 
         return (out, *last.values()) if self.return_state else out, last, pullback
 

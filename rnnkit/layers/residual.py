@@ -94,7 +94,7 @@ class Residual(Container):
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Array, Pullback]:
         by_part = self.split(params)
-        y, _, through_layers = through(list(self.parts.values()), list(by_part.values()), x, ctx, {})
+        y, _, through_layers = through(list(self.parts.values()), list(by_part.values()), x, ctx.but(dx=True), {})
         self._keeps(x.shape, y.shape)
 
         def back(dy: Array) -> tuple[Params, Array]:

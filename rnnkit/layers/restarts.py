@@ -1,4 +1,4 @@
-"""Where a recurrence begins, and where rows begin anew."""
+"""Where a recurrence begins, on the way there and back, and where rows begin anew."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ import numpy as np
 from rnnkit_kernels.contract import Gradients
 from rnnkit_kernels.types import Array
 
-__all__ = ["State", "backwards", "initial", "initial_gradients", "learned_names"]
+__all__ = ["State", "backwards", "initial", "initial_gradients", "learned_names", "nothing_owed"]
 
 State = dict[str, Array]
 
 
 def learned_names(states: Iterable[str]) -> dict[str, str]:
     """What the weights of a learned initial state are called, by state: h_0 for h."""
-    return {name: f"{name}_0" for name in states}
+    return {name: _learned(name) for name in states}
+
+
+def _learned(state: str) -> str:
+    return f"{state}_0"
 
 
 def initial(params: dict[str, Array], sizes: dict[str, int], rows: int) -> State:
     """The state that every row begins from, (rows, size) by name: what was learned where there is such a weight."""
     state = {}
-    for name, weight in learned_names(sizes).items():
-        state[name] = start = np.empty_like(params["U"], shape=(rows, sizes[name]))
-        start[...] = params.get(weight, 0)
+    for name, size in sizes.items():
+        state[name] = start = np.empty_like(params["U"], shape=(rows, size))
+        start[...] = params.get(_learned(name), 0)
     return state
 
 
@@ -43,3 +47,13 @@ def backwards(reset: Array) -> Array:
     """Flags (B, T) for a reader that comes from the end: where a row begins anew before step t, it does so between t
     and t - 1, before it reads t - 1. What begins anew at step 0 begins nothing for it."""
     return np.concatenate([np.zeros_like(reset[:, :1]), reset[:, :0:-1]], axis=1)
+
+
+def nothing_owed(h: Array) -> Array:
+    """Zeros of h's shape (T, B, H) or (B, T, H), where the loss reads no output: all steps of all rows share one."""
+    row = np.zeros_like(h, shape=h.shape[-1])
+    if type(row) is not np.ndarray:  # on a device
+        return np.broadcast_to(row, h.shape)
+    owed = np.ndarray(h.shape, row.dtype, row, strides=(0, 0, row.itemsize))
+    owed.flags.writeable = False
+    return owed

@@ -89,7 +89,7 @@ class TimeDistributed(Container):
             mask = None
             if ctx.mask is not None:  # a row is real or not: with all that it has at this step
                 mask = np.broadcast_to(ctx.mask[:, t : t + 1], x[:, t].shape[:2] if x.ndim > 3 else (len(x), 1))
-            here = replace(ctx, mask=mask, reset=None, record=moved.__setitem__)
+            here = replace(ctx, mask=mask, reset=None, dx=True, record=moved.__setitem__)
             y, back = self.parts["layer"](inner | moved, x[:, t], here)
             outputs.append(y)
             backs.append(back)

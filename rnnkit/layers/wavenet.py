@@ -114,6 +114,7 @@ class WaveNetBlock(WaveNetOptions):
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
         by_part, parts = self.split(params), self.parts
+        ctx = ctx.but(dx=True)  # what several parts owe z, and x, is added up
         f, back_filter = parts["filter"](by_part["filter"], x, ctx)
         g, back_gate = parts["gate"](by_part["gate"], x, ctx)
         z = f * g

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from rnnkit_kernels.devices import number
 from rnnkit_kernels.types import Array
 
 from ..foreign import UnderstandsKeras
@@ -53,7 +54,8 @@ class Averaged(metaclass=UnderstandsKeras):
         """The mean and its gradient.
 
         y, target, sample_weight, mask: see `compare`, and `compare_rows` for a loss over classes.
-        Returns the value as a float, summed in float64, and dL/dy in y's shape and dtype. Masked entries may hold NaN
+        Returns the value as a float, summed in float64 (on a device it stays there, an array of no axes), and dL/dy in
+        y's shape and dtype. Masked entries may hold NaN
         in y, target and weight: they count for nothing, their gradient is 0. With no real entry at all both are 0.
         Raises ValueError where shapes do not match, TypeError where dtypes do not.
         """
@@ -62,7 +64,7 @@ class Averaged(metaclass=UnderstandsKeras):
         values, slopes = self.terms(pair.y, pair.target)
         count = np.maximum(pair.count(), 1)
         gradient = pair.weighed(slopes) / count.astype(y.dtype)
-        return float(pair.total(values) / count), gradient.reshape(y.shape)
+        return number(pair.total(values) / count), gradient.reshape(y.shape)
 
 
 @dataclass(frozen=True)

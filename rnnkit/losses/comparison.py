@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.types import Array
 
 __all__ = ["Comparison", "array", "compare", "compare_rows"]
@@ -58,6 +61,17 @@ class Comparison:
             weight=None if self.weight is None else np.where(mask, self.weight, 0),
             mask=mask,
         )
+
+    def without(self, bad: Array, sentence: Callable[[], str]) -> Comparison:
+        """This, where no entry is `bad`: bool, in the target's shape. Raises ValueError with the sentence where one is.
+
+        On a device, where a look would wait, what is bad gets a y of NaN instead, and the loss tells that it is there.
+        """
+        if not is_here(bad):
+            return replace(self, y=np.where(bad, self.y.dtype.type(math.nan), self.y))
+        if bad.any():
+            raise ValueError(sentence())
+        return self
 
 
 def compare(y: Any, target: Any, *, sample_weight: Any = None, mask: Any = None) -> Comparison:

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.types import Array
 
 from ..ranges import number
@@ -25,6 +26,8 @@ from .comparison import Comparison, compare_rows
 from .regression import EPSILON
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "log_softmax"]
+
+_NO_PROBABILITY = ", expected a probability from 0 to 1: code no and yes as 0 and 1."
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,7 @@ class BinaryCrossentropy(PerValue):
         """See `compare`."""
         pair = super().pair(y, target, sample_weight=sample_weight, mask=mask)
         bad = ~((pair.target >= 0) & (pair.target <= 1))
-        if bad.any():
-            raise ValueError(
-                f"{_first('target', pair.target, bad)}, expected a probability from 0 to 1: code no and yes as 0 and 1."
-            )
-        return pair
+        return pair.without(bad, lambda: f"{_first('target', pair.target, bad)}{_NO_PROBABILITY}")
 
     def terms(self, y: Array, target: Array) -> tuple[Array, Array]:
         if self.label_smoothing:
@@ -139,7 +138,8 @@ class SparseCategoricalCrossentropy(_OfClasses):
     from_logits   whether y is what goes into the softmax; False: y are probabilities, divided by their sum first
     ignore_class  the label of rows that count for nothing, as if they were masked: neither in the sum nor in the
                   number of rows; often -1; None
-    Raises ValueError for a label that is no class, naming the first; masked rows may hold any. (PyTorch under Keras
+    Raises ValueError for a label that is no class, naming the first; masked rows may hold any; on a
+    device, where a look would wait, its loss is NaN. (PyTorch under Keras
     stops with an index error, and cuts 1.5 to 1.) TypeError for an ignore_class that is no whole number.
     """
 
@@ -160,12 +160,13 @@ class SparseCategoricalCrossentropy(_OfClasses):
             pair = pair.only(pair.target != self.ignore_class)
         labels, count = pair.target, pair.y.shape[-1]
         bad = ~((labels >= 0) & (labels < count) & (labels == np.floor(labels)))
-        if bad.any():
-            raise ValueError(
+        return pair.without(
+            bad,
+            lambda: (
                 f"{_first('target', labels[..., 0], bad[..., 0])}, which is no class: expected whole numbers from 0 "
                 f"to {count - 1}, for y {pair.y.shape}; rows that have none can be masked, or named as ignore_class."
-            )
-        return pair
+            ),
+        )
 
     def terms(self, y: Array, target: Array) -> tuple[Array, Array]:
         """As `against` a one-hot row, to the same bits, without the terms that are zeros."""
@@ -174,7 +175,7 @@ class SparseCategoricalCrossentropy(_OfClasses):
             log_p = log_softmax(y)
             return -np.take_along_axis(log_p, label, axis=-1), np.exp(log_p) - hit
         whole = _whole(y)
-        if not np.isfinite(whole).all():  # zeros times infinity
+        if is_here(whole) and not np.isfinite(whole).all():  # zeros times infinity; on a device a look would wait
             return self.against(y, hit.astype(y.dtype))
         share = np.take_along_axis(y, label, axis=-1) / whole
         p, inside = _clipped(share)

@@ -108,7 +108,7 @@ class Optimizer(metaclass=UnderstandsKeras):
         """
 
     def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
-        """The name of the rule among `Elementwise.rule`'s, and its numbers in that step, where there is one that does
+        """The name of a rule that `Elementwise.moved` knows, and its numbers in that step, where there is one that does
         what `update` does, bit by bit; else None."""
         return None
 
@@ -160,19 +160,21 @@ class Optimizer(metaclass=UnderstandsKeras):
     ) -> list[tuple[Array, ...]]:  # fmt: skip
         """What each row, a parameter, its gradient and its slots, becomes: the parameter, decayed and updated, and the
         slots."""
-        decay, slots = self.weight_decay, self.slots
+        if (decay := self.weight_decay) is not None:
+            rows = [(p - p * decay * rate, *rest) for p, *rest in rows]
         compiled = None if kernels is None else self.compiled(rate, t)
-        rule = None if kernels is None or compiled is None else kernels.rule(*compiled)
+        if kernels is None or compiled is None:
+            return [self._updated(row, rate, t, numbers) for row in rows]
+        found = kernels.moved(*compiled, rows)
+        return [
+            self._updated(row, rate, t, numbers) if new is None else new for row, new in zip(rows, found, strict=True)
+        ]
 
-        def one(p: Array, g: Array, *kept: Array) -> tuple[Array, ...]:
-            if decay is not None:
-                p = p - p * decay * rate
-            if rule is not None and (found := rule(p, g, *kept)) is not None:
-                return found
-            updated = self.update(p, g, {**dict(zip(slots, kept, strict=True)), **numbers}, rate, t)
-            return updated.param, *[updated.slots[name] for name in slots]
-
-        return [one(*row) for row in rows]
+    def _updated(self, row: tuple[Array, ...], rate: float, t: int, numbers: Mapping[str, float]) -> tuple[Array, ...]:
+        """What `update` makes of a row."""
+        p, g, *kept = row
+        updated = self.update(p, g, {**dict(zip(self.slots, kept, strict=True)), **numbers}, rate, t)
+        return updated.param, *[updated.slots[name] for name in self.slots]
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         sums = () if self.gradient_accumulation_steps is None else ("gradient_accumulator",)
@@ -198,10 +200,16 @@ class Optimizer(metaclass=UnderstandsKeras):
 
 def _rows(params: Any, *others: Any, names: tuple[str, ...]) -> list[tuple[Array, ...]]:
     """Each parameter with what stands at its place in the other trees, checked and cast by `_fitting`."""
-    rows = trees.rows(params, *others)
     return [
-        (row[0], *[_fitting(row[0], leaf, name) for leaf, name in zip(row[1:], names, strict=True)]) for row in rows
+        row if _alike(row) else (row[0], *[_fitting(row[0], a, name) for a, name in zip(row[1:], names, strict=True)])
+        for row in trees.rows(params, *others)
     ]
+
+
+def _alike(row: tuple[Any, ...]) -> bool:
+    """Whether these are arrays of one shape and dtype: nearly always."""
+    p = row[0]
+    return all(type(a) is np.ndarray and a.shape == p.shape and a.dtype == p.dtype for a in row)
 
 
 def _like(params: Any, tree: Any, role: str) -> Any:

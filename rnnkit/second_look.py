@@ -1,0 +1,59 @@
+"""Training on a device: what is done without a look at the numbers, and done again with one where they are not finite.
+
+A look makes the host wait for the device, and an update costs less than that. So a step there is not looked at: what is
+not finite goes on into the weights and the loss, and shows when an epoch's sums come down. Then everything is put back
+to where it was before, and done again by somebody who looks at every number, and says which was the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .placing import numbers
+from .trees import leaves
+
+__all__ = ["Before", "all_finite", "done_or_told"]
+
+T = TypeVar("T")
+
+
+class Before:
+    """A model as it is now: what a step replaces. Arrays are never written to, so that keeping them is enough."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._params, self._shapes = list(model.params), list(model.shapes)
+        self._moments, self._states = model.optimizer_state, dict(model.states)
+        drawn = model.weight_rng, model.order_rng, model.dropout_rng
+        self._streams = [(rng, rng.bit_generator.state) for rng in drawn]
+
+    def put_back(self) -> None:
+        """The model as it was, the numbers that it draws next among it; one that was not built is unbuilt again."""
+        model = self._model
+        model.params, model.shapes = list(self._params), list(self._shapes)
+        model.optimizer_state, model.states = self._moments, dict(self._states)
+        for rng, state in self._streams:
+            rng.bit_generator.state = state
+
+
+def all_finite(*trees: Any) -> bool:
+    """Whether every number of the trees is finite. Waits for the device once, whatever there is to look at."""
+    flags = [np.isfinite(a).all() for tree in trees for a in leaves(tree) if hasattr(a, "dtype")]
+    return all(numbers(flags))
+
+
+def done_or_told(model: Any, attempt: Callable[[bool], T], finite: Callable[[T], bool]) -> T:
+    """What `attempt(looking)` gives: without looking, and where it is not `finite`, again with; that then raises, with
+    the weights as they were before the step that failed.
+
+    Where the second attempt ends well, because it was given other data, it is the one that counts.
+    """
+    before = Before(model)
+    found = attempt(False)
+    if finite(found):
+        return found
+    before.put_back()
+    return attempt(True)
