@@ -78,22 +78,24 @@ def told(ratio: float) -> str:
     return "of no undisturbed row" if ratio != ratio else f"{ratio:.2f}"
 
 
-def save(groups: dict[str, Group], path: Path = FILE) -> None:
-    """Writes the groups; those in the file that were not measured again stay."""
-    kept = {**load(path), **groups} if path.exists() else groups
+def save(groups: dict[str, Group], path: Path = FILE, kind: type[Row] = Row) -> None:
+    """Writes the groups; those in the file that were not measured again stay. kind: of the rows in the file."""
+    kept = {**load(path, kind), **groups} if path.exists() else groups
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({name: asdict(group) for name, group in kept.items()}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    from rnnkit.files import write_atomically  # not above: it loads NumPy, before which threads are set
+
+    write_atomically(path, (text + "\n").encode())
 
 
-def load(path: Path = FILE) -> dict[str, Group]:
-    """The groups of a file. Raises FileNotFoundError where there is none."""
+def load(path: Path = FILE, kind: type[Row] = Row) -> dict[str, Group]:
+    """The groups of a file, of rows of that kind. Raises FileNotFoundError where there is none."""
     data = json.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Group(group["environment"], tuple(_row(row) for row in group["rows"]), tuple(group["notes"]))
+        name: Group(group["environment"], tuple(_row(row, kind) for row in group["rows"]), tuple(group["notes"]))
         for name, group in data.items()
     }
 
 
-def _row(entry: dict[str, Any]) -> Row:
-    return Row(**entry | {"shape": tuple(entry["shape"])})
+def _row(entry: dict[str, Any], kind: type[Row]) -> Row:
+    return kind(**entry | {"shape": tuple(entry["shape"])})

@@ -17,6 +17,7 @@ __all__ = [
     "mark",
     "microseconds",
     "milliseconds",
+    "number",
     "origin",
     "ratio",
     "share",
@@ -60,32 +61,34 @@ def origin(width: int = 13) -> Column:
 
 
 def milliseconds(contender: str, title: str = "") -> Column:
-    return _value(contender, title, 8, lambda row: 1e3 * row.values[contender] if contender in row.values else None, 3)
+    return number(contender, title, 8, lambda row: 1e3 * row.values[contender] if contender in row.values else None, 3)
 
 
 def microseconds(contender: str) -> Column:
-    return _value(contender, "", 8, lambda row: 1e6 * row.values[contender] if contender in row.values else None, 2)
+    return number(contender, "", 8, lambda row: 1e6 * row.values[contender] if contender in row.values else None, 2)
 
 
 def seconds(contender: str) -> Column:
-    return _value(contender, "", 8, lambda row: row.values.get(contender), 2)
+    return number(contender, "", 8, lambda row: row.values.get(contender), 2)
 
 
 def mebibytes(contender: str) -> Column:
-    return _value(contender, "", 8, lambda row: row.values.get(contender), 1)
+    return number(contender, "", 8, lambda row: row.values.get(contender), 1)
 
 
 def ratio(contender: str, title: str = "") -> Column:
     """How many times faster than the row's reference."""
-    return _value(contender, title, 6, lambda row: row.ratio(contender), 2)
+    return number(contender, title, 6, lambda row: row.ratio(contender), 2)
 
 
 def cost(contender: str, title: str) -> Column:
     """The time over that of the row's reference."""
-    return _value(contender, title, 6, lambda row: 1 / found if (found := row.ratio(contender)) else None, 3)
+    return number(contender, title, 6, lambda row: 1 / found if (found := row.ratio(contender)) else None, 3)
 
 
-def _value(contender: str, title: str, width: int, value: Callable[[Row], float | None], digits: int) -> Column:
+def number(contender: str, title: str, width: int, value: Callable[[Row], float | None], digits: int) -> Column:
+    """Of a row, with `digits` behind the point where there is room; FAILED where the contender did."""
+
     def text(row: Row) -> str:
         found = value(row)
         return "FAILED" if contender in row.failed else "-" if found is None else _fitted(found, width, digits)

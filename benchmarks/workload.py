@@ -39,8 +39,9 @@ class Workload:
 
     cell      the name that contenders know it by: a key of `CELLS`
     make      units -> the rnnkit layer, where it is another than that of the cell
-    options   of "mask" (lengths from half of T up), "state" (an initial one is handed in), "dropout" (whatever dropout
-              the layer has is drawn), "vanishing" (dy is 1e-20 at the last step and nothing else): for rnnkit alone
+    options   of "mask" (lengths from half of T up), "ended" (dy is zero behind them), "state" (an initial one is handed
+              in), "dropout" (whatever dropout the layer has is drawn), "vanishing" (dy is 1e-20 at the last step and
+              nothing else)
     """
 
     cell: str
@@ -69,12 +70,26 @@ class Workload:
 
     @cached_property
     def dy(self) -> Any:
-        B, T, _, H = self.shape
-        dy = np.random.default_rng(self.seed + 2).standard_normal((B, T, H)).astype(self.dtype)
+        B, T, F, _ = self.shape
+        width = self.layer.plan((None, None, F))[1][-1]
+        dy = np.random.default_rng(self.seed + 2).standard_normal((B, T, width)).astype(self.dtype)
         if "vanishing" in self.options:
             dy[:, :-1] = 0
             dy *= np.float32(1e-20)
+        if "ended" in self.options:
+            dy[np.arange(T) >= self.lengths[:, None]] = 0
         return dy
+
+    @cached_property
+    def lengths(self) -> Any:
+        """Of the rows, where they are not all T long."""
+        return self._drawing()[1]
+
+    def _drawing(self) -> tuple[Any, Any]:
+        """What a pass draws from, behind the lengths, and these."""
+        B, T, _, _ = self.shape
+        rng = np.random.default_rng(self.seed + 4)
+        return rng, rng.integers((T + 1) // 2, T + 1, B)
 
     @cached_property
     def state(self) -> dict[str, Any] | None:
@@ -86,10 +101,8 @@ class Workload:
 
     def context(self, backend: str) -> Context:
         """The circumstances of one pass; its dropout begins anew from the seed."""
-        B, T, _, _ = self.shape
-        rng = np.random.default_rng(self.seed + 4)
-        lengths = rng.integers((T + 1) // 2, T + 1, B)
-        mask = np.arange(T) < lengths[:, None] if "mask" in self.options else None
+        rng, lengths = self._drawing()
+        mask = np.arange(self.shape[1]) < lengths[:, None] if "mask" in self.options else None
         given = {"backend": backend, "mask": mask, "rng": rng if "dropout" in self.options else None}
         return Context(**given) if self.backward else inference_context(**given)
 

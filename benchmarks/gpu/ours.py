@@ -1,0 +1,176 @@
+"""rnnkit on a GPU through its public layer call: the kernels as they are chosen, those of one kind, and alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+from rnnkit_kernels.backends import Backend
+from rnnkit_kernels.cuda_gpu.emit.division import Division
+from rnnkit_kernels.cuda_gpu.kernel import CudaKernel
+
+from ..validation import tolerance
+from ..workload import Workload
+from .device import Device
+from .runner import Absent, GpuRunner
+from .watched import Call, WatchedPlace, told
+
+__all__ = ["ForcedBackend", "entrants", "loosely", "runner"]
+
+LEVELS, PERSISTENT = "levels", "persistent"  # kinds of kernels
+Divide = Callable[[Any, bool, int, int], Division]
+
+
+def entrants(work: Workload, device: Device, divide: Divide) -> dict[str, Callable[[], GpuRunner]]:
+    """ "rnnkit" as it chooses, "levels" and "persistent" where that is the other kind, the same with products rounded
+    to TF32, where there are any, and "alone": the recurrence's own kernels of "rnnkit" once more, without what stands
+    before and behind them.
+
+    divide: (cell, back, units, rows) -> the division of a persistent kernel, or Absent raised
+    """
+    chosen, rounded = _Once(partial(runner, work, device)), _Once(partial(runner, work, device, tensor=True))
+    return {
+        "rnnkit": chosen,
+        "rnnkit levels": lambda: _unless(LEVELS, chosen(), runner(work, device, _Forced(None))),
+        "rnnkit persistent": lambda: _unless(PERSISTENT, chosen(), runner(work, device, _Forced(divide))),
+        "rnnkit TF32": lambda: _rounding(rounded()),
+        "rnnkit TF32 levels": lambda: _unless(LEVELS, rounded(), runner(work, device, _Forced(None), tensor=True)),
+        "rnnkit alone": lambda: _alone(chosen()),
+    }
+
+
+@dataclass(frozen=True)
+class _Forced:
+    """divide: as in `entrants`, None for levels."""
+
+    divide: Divide | None
+
+
+@dataclass(frozen=True)
+class ForcedBackend(Backend):
+    """A backend whose kernels are divided in one way, whatever would be chosen."""
+
+    how: _Forced = _Forced(None)
+
+    def kernel(self, cell: Any) -> CudaKernel:
+        return _ForcedKernel(cell, place=self.place, tensor=self.tensor, how=self.how)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ForcedKernel(CudaKernel):
+    how: _Forced
+
+    def _division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
+        return None if self.how.divide is None else self.how.divide(self.cell, back, units, rows)
+
+
+class _Kept:
+    """The calls of the run that was watched."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+
+def runner(work: Workload, device: Device, how: _Forced | None = None, tensor: bool = False) -> GpuRunner:
+    """The workload's numbers at the device, steps first as for PyTorch: seen by the layer as (B, T, F).
+
+    how: which kernels, where not those that are chosen;  tensor: whether products may round to TF32
+    """
+    base = device.backend
+    place, kept = WatchedPlace(base.place), _Kept()
+    backend = replace(base, place=place, tensor=tensor)
+    if how is not None:
+        known = {entry.name: getattr(backend, entry.name) for entry in fields(Backend)}
+        backend = ForcedBackend(**known, how=how)
+    there, xp = backend.array, backend.xp
+
+    def steps_first(a: Any) -> Any:
+        return xp.ascontiguousarray(there(a).swapaxes(0, 1)).swapaxes(0, 1)
+
+    x, dy = steps_first(work.x), steps_first(work.dy) if work.backward else None
+    params = {name: there(w) for name, w in work.params.items()}
+
+    def context() -> Any:
+        ctx = work.context(backend)
+        return replace(ctx, mask=there(ctx.mask))
+
+    timed = context()  # made once: what is drawn goes on from call to call
+
+    def run(ctx: Any = timed) -> Any:
+        y, back = work.forward(params, x, ctx)
+        return (y, *back(dy)) if work.backward else (y,)
+
+    def checked() -> Any:
+        with place.watching() as kept.calls:
+            return run(context())
+
+    def arrays(found: Any) -> dict[str, Any]:
+        whole = {"y": found[0]} | ({"dx": found[2], **found[1]} if work.backward else {})
+        return {name: base.host(a) for name, a in whole.items()}
+
+    allowed = loosely(work) if tensor else work.tolerance
+    return _Ours(run, arrays, checked=checked, kernel=lambda: told(kept.calls), tolerance=allowed, kept=kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ours(GpuRunner):
+    kept: _Kept
+
+    @property
+    def details(self) -> str:
+        return told(self.kept.calls, long=True)
+
+
+class _Once:
+    """What makes a runner, made once."""
+
+    def __init__(self, make: Callable[[], _Ours]) -> None:
+        self._make, self._made = make, None
+
+    def __call__(self) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+
+def loosely(work: Workload) -> float:
+    """The tolerance of numbers with ten bits behind the point: fp16 and TF32 alike."""
+    B, T, F, H = work.shape
+    return tolerance("float16", terms=F + H, steps=T, rows=B * T)
+
+
+def _kinds(chosen: Any) -> set[str]:
+    """Of the kernels of recurrences that the runner's watched call has launched; none where the textbook ran."""
+    calls = [call for call in chosen.kept.calls if call.recurrent]
+    return {PERSISTENT if call.launches[0].kernel.endswith("_persistent") else LEVELS for call in calls}
+
+
+def _unless(kind: str, chosen: Any, other: GpuRunner) -> GpuRunner:
+    """The other runner, unless the chosen one has launched that kind alone."""
+    if not chosen.kept.calls:
+        chosen.checked()
+    if _kinds(chosen) == {kind}:
+        raise Absent("that is what was chosen")
+    return other
+
+
+def _rounding(rounded: Any) -> GpuRunner:
+    """The runner, unless persistent kernels are chosen, which round nothing."""
+    rounded.checked()
+    if _kinds(rounded) == {PERSISTENT}:
+        raise Absent("persistent kernels are chosen, which do not round to TF32")
+    return rounded
+
+
+def _alone(chosen: Any) -> GpuRunner:
+    calls = [call for call in chosen.kept.calls if call.recurrent]
+    if not calls:
+        raise Absent("the textbook ran")
+
+    def run() -> None:
+        for call in calls:
+            call.repeat()
+
+    return GpuRunner(run, lambda _: {}, kernel=chosen.kernel, repeats="rnnkit")
