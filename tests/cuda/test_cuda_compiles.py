@@ -74,8 +74,10 @@ def _table() -> list[Any]:
     found = []
     for cell, back in product(_CELLS, (False, True)):
         built_in, some = cell in cells.ALL, cell.name in ("SimpleRNN", "LSTM")
+        found.append(_param(cell, back, _PLAIN, 32, "sm_90", built_in))
+        if not built_in:
+            continue
         found += [
-            _param(cell, back, _PLAIN, 32, "sm_90", built_in),
             _param(cell, back, _PLAIN, 32, "sm_80", some),
             _param(cell, back, _PLAIN, 8, "sm_90", some),
             _param(cell, back, Options(), 16, "sm_80", some),
@@ -84,16 +86,13 @@ def _table() -> list[Any]:
             _param(cell, back, _TENSOR, 128, "sm_90", some),
             _param(cell, back, _TENSOR, 32, "sm_80", False),
         ]
-    for architecture, back in product(ARCHITECTURES, (False, True)):
-        for real, masked, dropped, height in product(("float", "double"), (True, False), (True, False), (8, 16, 32)):
-            options = Options(real, masked, dropped)
-            if not masked or not dropped or height == 16:
-                found.append(_param(cells.GRU(), back, options, height, architecture, False))
+    for architecture, back in zip(ARCHITECTURES, (False, True), strict=True):
+        for real, masked, dropped, height in product(("float", "double"), (True, False), (True, False), (8, 16)):
+            found.append(_param(cells.GRU(), back, Options(real, masked, dropped), height, architecture, False))
         found.append(_param(cells.GRU(), back, _TENSOR, 64, architecture, False))
     for cell in (v for v in VARIANTS if v.name == "SimpleRNN" and v not in cells.ALL):
-        for back, real in product((False, True), ("float", "double")):
-            always = cell.activation in _ACTIVATIONS and real == "float"
-            found.append(_param(cell, back, Options(real, True, True), 32, "sm_90", always))
+        for back in (False, True):
+            found.append(_param(cell, back, _PLAIN, 32, "sm_90", cell.activation in _ACTIVATIONS))
     return list({param.id: param for param in found}.values())
 
 
@@ -109,14 +108,14 @@ def _persistent() -> list[Any]:
     """Each division once. What always runs: each built-in cell both ways in float, in its largest divisions of 256 and
     of 128 units, and where weights crowd a kernel before Hopper."""
     found: dict[Any, Any] = {}
-    sizes = [*product((500, 64), (20, 64, 128, 256), ("float",)), *product((500,), (80, 160), ("float", "double"))]
-    for cell, back, (rows, units, real), gpu in product(_CELLS, (False, True), sizes, ((132, 90), (132, 80))):
+    sizes = [*product((500,), (20, 64, 128, 256), ("float",)), (64, 256, "float"), (500, 160, "double")]
+    for cell, back, (rows, units, real), gpu in product(cells.ALL, (False, True), sizes, ((132, 90), (132, 80))):
         division = choose(cell, back, units, rows, 4 if real == "float" else 8, *gpu)
         crowded = gpu[1] < 90 and back and units == 64
         large = rows == 500 and units in (128, 256)
-        always = cell in cells.ALL and real == "float" and (large or crowded)
+        always = real == "float" and (large or crowded)
         case = cell, back, real, division, f"sm_{gpu[1]}"
-        if division is None or (case in found and not always):
+        if division is None or (case in found and not always) or (gpu[1] < 90 and not always):
             continue
         words = [label(cell), "back" if back else "there", real, f"{rows} rows", f"{units} units", case[-1]]
         found[case] = pytest.param(*case, id="-".join(words), marks=[] if always else pytest.mark.slow)

@@ -19,7 +19,7 @@ __all__ = ["CudaGradients", "backward"]
 class CudaGradients(Gradients):
     """Gradients whose parts of single steps are laid out as the contract says when they are asked for.
 
-    columns  (T+1, B, N, H): the gradient columns of every step, see `gradient_columns`, and zeros behind the last
+    columns  (T, B, N, H): the gradient columns of every step, see `gradient_columns`
     """
 
     def __init__(self, xp: Any, tape: CudaTape, columns: Array, states: dict[str, Array], dx: bool) -> None:
@@ -47,7 +47,7 @@ class CudaGradients(Gradients):
     @cached_property
     def vectors(self) -> dict[str, Array]:
         cell, weights = self.tape.cell, self.tape.weights
-        steps = self.columns[:-1].sum(axis=1)
+        steps = self.columns.sum(axis=1)
         return {
             name: self.xp.concatenate([steps[:, 0] * 0 if k is None else steps[:, k] for k in self._of(name)], axis=1)
             for name in (*cell.gate_vectors, *cell.unit_vectors)
@@ -65,10 +65,10 @@ class CudaGradients(Gradients):
         """Columns side by side, (T, B, len(at) * H)."""
         T, B, _, H = self.columns.shape
         if at == list(range(at[0], at[0] + len(at))):
-            wanted = self.columns[:-1, :, at[0] : at[0] + len(at)]
+            wanted = self.columns[:, :, at[0] : at[0] + len(at)]
         else:
-            wanted = self.xp.stack([self.columns[:-1, :, k] for k in at], axis=2)
-        return self.xp.ascontiguousarray(wanted.reshape(T - 1, B, len(at) * H))
+            wanted = self.xp.stack([self.columns[:, :, k] for k in at], axis=2)
+        return self.xp.ascontiguousarray(wanted.reshape(T, B, len(at) * H))
 
     def _weights(self) -> dict[str, Array]:
         tape, cell, xp = self.tape, self.tape.cell, self.xp
@@ -123,8 +123,7 @@ def backward(
     program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, tensor), B, H, division)
     lowered, gradient = program.lowered, program.lowered.gradient
     assert gradient is not None
-    columns = xp.empty((T + 1, B, gradient.columns, H), dtype)
-    columns[-1] = 0
+    columns = xp.empty((T, B, gradient.columns, H), dtype)
     arrays = {"h": tape.states["h"], "dh": xp.ascontiguousarray(dh, dtype=dtype), "gradients": columns}
     arrays |= {"mask": tape.mask} if tape.mask is not None else {}
     arrays |= {"drop": tape.drop} if tape.drop is not None else {}
