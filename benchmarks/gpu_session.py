@@ -59,15 +59,12 @@ class Ended:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0; 1 where a step did not end well; 2, with a sentence, where there is no folder to write to."""
+    """Returns 0; 1 where a step did not end well."""
     parser = argparse.ArgumentParser("python -m benchmarks.gpu_session", description=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("--out", type=Path, default=os.environ.get("OUT"), help="the folder (default: $OUT)")
+    parser.add_argument("--out", type=Path, default=Path("gpu-session"), help="the folder (gpu-session)")
     parser.add_argument("--seconds", type=float, default=_TOTAL, help=f"of all of it (default {_TOTAL:.0f})")
     options = parser.parse_args(arguments)
-    if options.out is None:
-        print("python -m benchmarks.gpu_session: say where to write, --out FOLDER", file=sys.stderr)
-        return 2
-    ended = session(Path(options.out), options.seconds)
+    ended = session(options.out, options.seconds)
     return int(any(step.code != 0 for step in ended))
 
 

@@ -139,15 +139,9 @@ def test_the_session_is_everything_within_ten_minutes():
         assert parse([*step.command[1:], "--seconds", "5", "--save", "here.json"]).backend == "cuda"
 
 
-def test_without_a_folder_the_session_says_what_it_needs(monkeypatch, capsys):
-    monkeypatch.delenv("OUT", raising=False)
-    assert gpu_session.main([]) == 2
-    assert "say where to write, --out FOLDER" in capsys.readouterr().err
-
-
 def test_the_session_ends_well_where_every_step_does(monkeypatch, tmp_path):
-    monkeypatch.setenv("OUT", str(tmp_path / "found"))
+    monkeypatch.chdir(tmp_path)
     for code in (0, 1, None):
         monkeypatch.setattr(gpu_session, "_ran", lambda *_, code=code: gpu_session.Ended("a step", code, 1.0))
         assert gpu_session.main([]) == int(code != 0)
-    assert (tmp_path / "found" / "session.json").exists()
+    assert (tmp_path / "gpu-session" / "session.json").exists()

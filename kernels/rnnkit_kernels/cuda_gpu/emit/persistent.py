@@ -7,10 +7,10 @@ products, row sums. What a step reads from the tape is asked for one step before
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any
 
-from ...levels import Level, Product
+from ...levels import Level
 from ...replay import Replay
 from ..layout import Layout
 from .division import CHUNK, Division
@@ -20,7 +20,7 @@ from .text import Text, TextFunctions
 __all__ = ["Persistent"]
 
 
-class Persistent:
+class Persistent(ABC):
     """The text of a kernel `<prefix>_persistent(table, place)` for one direction, and what its launch asks for."""
 
     prefix: str
@@ -36,7 +36,6 @@ class Persistent:
         self._buffers: dict[str, tuple[int, int]] = {}
         self._ahead: dict[str, tuple[str, str]] = {}
         self._hoisted: dict[str, Text] = {}
-        self._collected = {name: how for level in self.lowered.levels for name, how in level.sums.items()}
         self.begin()
         for number, level in enumerate(self.lowered.levels):
             self._level(number, level)
@@ -210,6 +209,3 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
 
     def gate(self, q: str) -> int:
         return self.cell.gates.index(q)
-
-    def product_gates(self, product: Product) -> list[int]:
-        return [self.gate(q) for q in product.gates]
