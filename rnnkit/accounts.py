@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit_kernels import costs
 from rnnkit_kernels.backends import Backend
+from rnnkit_kernels.own_kernel import without
 
 from .layers.base import Layer, Shape
 from .layers.container import Container
@@ -146,7 +147,6 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
         return _on_a_gpu(layer, "P" in sizes, given, named)
     if given.backend.name == "numpy":
         return Line(kernel="textbook", why=_made("textbook", given), **named)
-    from rnnkit_kernels.numba_cpu.kernel import without
     from rnnkit_kernels.numba_cpu.programs import width
     from rnnkit_kernels.numba_cpu.split import choose
 
@@ -164,8 +164,6 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
 
 
 def _on_a_gpu(layer: Recurrent, projected: bool, given: Circumstances, named: Any) -> Line:
-    from rnnkit_kernels.cuda_gpu.kernel import without
-
     obstacle = without(layer.zoneout or layer.cell_zoneout, None, projected, np.dtype(given.dtype))
     if obstacle is not None:
         why = f"{obstacle}, which the GPU's kernels do not take: NumPy's lines, on CuPy's arrays"

@@ -22,7 +22,7 @@ from rnnkit_kernels.cuda_gpu.recurrence import forward
 from rnnkit_kernels.program import trace
 from rnnkit_kernels.textbook.parts import operands
 
-__all__ = ["LIMITS", "assert_the_textbooks", "cases", "expected", "run", "tiles", "with_number"]
+__all__ = ["LIMITS", "assert_the_textbooks", "cases", "expected", "run", "tiles"]
 
 # Of the largest number of an outcome. Sums of a hundred products of float64 are off by 1e-14 of it, of float32 by 1e-6.
 LIMITS = {"float64": 1e-12, "float32": 1e-6}
@@ -105,21 +105,3 @@ def cases(draw: Any, cell: Cell, dtype: str, masked: bool, dropped: bool) -> Cas
     weights = {k: np.asfortranarray(v) if draw(st.booleans()) else v for k, v in case.weights.items()}
     dstate = {k: v for k, v in (case.dstate or {}).items() if k in owed} or draw(st.sampled_from([None, {}]))
     return replace(case, x=x, dh=dh, weights=weights, dstate=dstate)
-
-
-def with_number(case: Case, where: str, number: float) -> Case:
-    """The case with that number at one place: the first row, which no mask empties, the last feature or unit."""
-
-    def put(a: Any, *at: int) -> Any:
-        a = a.copy()
-        a[at] = number
-        return a
-
-    if where in case.weights:
-        old = case.weights[where]
-        return replace(case, weights=case.weights | {where: put(old, *(-1,) * old.ndim)})
-    if where in ("x", "dh"):
-        return replace(case, **{where: put(getattr(case, where), 2, 0, -1)})
-    if where == "drop":
-        return replace(case, drop=put(case.drop, 0, -1))
-    return replace(case, **{where: getattr(case, where) | {"h": put(getattr(case, where)["h"], 0, -1)}})

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from on_cpu import OnCpu
+from window_cases import Case, made
 
 from rnnkit_kernels.cuda_gpu.convolution import CudaConvolution
 from rnnkit_kernels.textbook import convolution as textbook
 from rnnkit_kernels.textbook.convolution import Window
 
-__all__ = ["DTYPES", "KERNEL", "SOME", "Case", "cases", "compared", "made", "same"]
+__all__ = ["DTYPES", "KERNEL", "SOME", "cases", "compared", "same"]
 
 KERNEL = CudaConvolution(OnCpu())
 DTYPES = ("float32", "float64")
@@ -23,42 +23,6 @@ LIMITS = {"float64": 1e-12, "float32": 1e-6}
 # Around what a tile holds, 16, 64 and 128, and what is brought at a time, 16.
 CHANNELS = (1, 2, 3, 5, 15, 16, 17, 33, 65)
 SOME = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-
-
-@dataclass
-class Case:
-    """Weights, x and dy; the window and groups."""
-
-    weights: dict[str, Any]
-    x: Any
-    window: Window
-    groups: int
-    dy: Any
-
-    def cast(self, dtype: str) -> Case:
-        weights = {name: w.astype(dtype) for name, w in self.weights.items()}
-        return replace(self, weights=weights, x=self.x.astype(dtype), dy=self.dy.astype(dtype))
-
-    def on(self, kernel: Any) -> dict[str, Any]:
-        """y, dx and the gradients."""
-        with np.errstate(invalid="ignore"):
-            y, tape = kernel.forward(self.weights, self.x, self.window, self.groups)
-            gradients, dx = kernel.backward(tape, self.dy)
-        assert list(gradients) == list(self.weights)
-        return {"y": y, "dx": dx} | gradients
-
-
-def made(
-    B: int, T: int, channels: int, filters: int, window: Window, groups: int = 1, bias: bool = True, seed: int = 0
-) -> Case:
-    """channels and filters: of a group."""
-    rng = np.random.default_rng(seed)
-    weights = {"W": rng.standard_normal((window.size, channels, groups * filters))}
-    if bias:
-        weights["b"] = rng.standard_normal(groups * filters)
-    x, N = rng.standard_normal((B, T, groups * channels)), window.outputs(T)
-    case = Case(weights, x, window, groups, rng.standard_normal((B, N, groups * filters)))
-    return case.cast("float32").cast("float64")  # numbers that both have
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -25,7 +26,6 @@ from rnnkit_kernels.cuda_gpu.backward import backward
 from rnnkit_kernels.cuda_gpu.emit.tile import tile_of
 from rnnkit_kernels.cuda_gpu.recurrence import forward
 from rnnkit_kernels.levels import forward_levels
-from rnnkit_kernels.textbook import recurrence
 
 pytestmark = NEEDS_A_COMPILER
 
@@ -145,30 +145,7 @@ def test_nothing_to_work_on_is_no_error_and_owes_nothing(sizes: tuple[int, int, 
 
 def test_what_does_not_belong_together_is_refused_as_in_the_textbook() -> None:
     case, place = cc.draw(cells.LSTM(), (3, 5, 2, 6)), OnCpu()
-    given_: dict[str, Any] = {name: getattr(case, name) for name in ("weights", "x", "state0", "mask", "drop")}
-    refused: list[dict[str, Any]] = [
-        {"x": case.x[0]},
-        {"x": case.x[:, :, :1]},
-        {"state0": {"h": case.state0["h"]}},
-        {"state0": case.state0 | {"c": case.state0["c"][:2]}},
-        {"mask": case.mask[:2]},
-        {"mask": case.mask.astype(float)},
-        {"drop": case.drop[:, :3]},
-        {"weights": case.weights | {"U": case.weights["U"][:, :-1]}},
-    ]
-    for change in refused:
-        with pytest.raises(ValueError, match="LSTM") as ours:
-            forward(place, case.cell, **given_ | change)
-        with pytest.raises(ValueError, match="LSTM") as theirs:
-            recurrence.forward(case.cell, **given_ | change)
-        assert str(ours.value) == str(theirs.value)
-    tape, other = forward(place, case.cell, **given_)[2], case.forward()[2]
-    for wrong in ((case.dh[:2], None), (case.dh, {"c": case.state0["c"][:2]}), (case.dh, {"m": case.state0["c"]})):
-        with pytest.raises(ValueError, match="LSTM") as ours:
-            backward(place, tape, *wrong)
-        with pytest.raises(ValueError, match="LSTM") as theirs:
-            recurrence.backward(other, *wrong)
-        assert str(ours.value) == str(theirs.value)
+    cc.assert_refused_as_in_the_textbook(case, partial(forward, place, case.cell), partial(backward, place))
 
 
 def test_nothing_that_goes_in_is_written_to() -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases t
 
 import compiled_cases as cc
 from compiled_cells import USERS
-from cuda_cases import assert_the_textbooks, expected, run, with_number
+from cuda_cases import assert_the_textbooks, expected, run
 from kernel_cases import derived
 from on_cpu import NEEDS_A_COMPILER
 
@@ -49,7 +49,7 @@ def test_nan_and_infinity_come_out_where_the_textbook_has_them(name: str, where:
     """Infinity less infinity is NaN, so the order of operations decides: both sides derive the adjoint."""
     if number == np.inf and (name == "LayerNormLSTM" or where in ("U", "b", "drop")):
         pytest.skip("such infinities make NaN by an order of operations that nobody promises")
-    case = with_number(cc.draw(derived(getattr(cells, name)()), (4, 5, 3, 18)), where, number)
+    case = cc.with_number(cc.draw(derived(getattr(cells, name)()), (4, 5, 3, 18)), where, number)
     got = run(case)
     assert not all(np.isfinite(v).all() for v in got.values())
     assert_the_textbooks(case, got)
@@ -65,7 +65,7 @@ def test_nan_in_what_h_is_multiplied_by_is_not_owed_by_steps_that_did_not_happen
     case = cc.draw(derived(getattr(cells, name)()), (4, 5, 3, 18))
     mask = np.ones((4, 5), bool)
     mask[2:, 1], mask[0, 2], mask[:, 3] = False, False, False
-    case = with_number(replace(case, mask=mask, drop=2 * np.ones_like(case.drop)), where, number)
+    case = cc.with_number(replace(case, mask=mask, drop=2 * np.ones_like(case.drop)), where, number)
     got, wanted = run(case), expected(case)
     assert np.isfinite(got["states h"][-1]).all()
     assert np.isfinite(got["states h"][:, 3]).all()

@@ -13,7 +13,7 @@ pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases t
 
 import compiled_cases as cc
 from compiled_cells import USERS
-from cuda_cases import assert_the_textbooks, run, with_number
+from cuda_cases import assert_the_textbooks, run
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_cases import VARIANTS, derived, label, steady
@@ -115,7 +115,7 @@ def test_what_stands_in_padding_does_not_change_a_bit(name: str, number: float) 
 
 @pytest.mark.parametrize("where", ["U", "h0", "dh", "drop"])
 def test_a_number_that_is_not_finite_goes_where_the_textbook_has_it_go(where: str) -> None:
-    case = with_number(cc.draw(cells.LSTM(), (4, 5, 3, 21)), {"h0": "state0"}.get(where, where), np.nan)
+    case = cc.with_number(cc.draw(cells.LSTM(), (4, 5, 3, 21)), {"h0": "state0"}.get(where, where), np.nan)
     assert_the_textbooks(case, run(case, division=_SHOWING_ALL))
 
 

@@ -15,7 +15,7 @@ from rnnkit_kernels.numba_cpu.backward import backward
 from rnnkit_kernels.numba_cpu.programs import Compiled
 from rnnkit_kernels.numba_cpu.recurrence import forward
 from rnnkit_kernels.numba_cpu.split import Split
-from rnnkit_kernels.textbook import functions
+from rnnkit_kernels.textbook import functions, recurrence
 
 MEAN = functions.mean
 ALONE = Split(1, False, "asked for")
@@ -240,3 +240,53 @@ def assert_bits(got: dict[str, Any], expected: dict[str, Any]) -> None:
 def describe(case: Case) -> str:
     T, B, F, H = case.sizes
     return f"{case.cell} with T={T} B={B} F={F} H={H}"
+
+
+def with_number(case: Case, where: str, number: float) -> Case:
+    """The case with that number at one place: the first row, which no mask empties, the last feature or unit."""
+
+    def put(a: Any, *at: int) -> Any:
+        a = a.copy()
+        a[at] = number
+        return a
+
+    if where in case.weights:
+        old = case.weights[where]
+        return replace(case, weights=case.weights | {where: put(old, *(-1,) * old.ndim)})
+    if where in ("x", "dh"):
+        return replace(case, **{where: put(getattr(case, where), 2, 0, -1)})
+    if where == "drop":
+        return replace(case, drop=put(case.drop, 0, -1))
+    return replace(case, **{where: getattr(case, where) | {"h": put(getattr(case, where)["h"], 0, -1)}})
+
+
+def assert_refused_as_in_the_textbook(case: Case, forward: Any, backward: Any) -> None:
+    """Of an LSTM: arguments of which one does not go with the others, there and back, get the textbook's sentence.
+
+    forward(weights, x, state0, mask, drop) and backward(tape, dh, dstate), by name and by place
+    """
+    given = {name: getattr(case, name) for name in ("weights", "x", "state0", "mask", "drop")}
+    refused: list[dict[str, Any]] = [
+        {"x": case.x[0]},
+        {"x": case.x[:, :, :1]},
+        {"state0": {"h": case.state0["h"]}},
+        {"state0": case.state0 | {"c": case.state0["c"][:2]}},
+        {"mask": case.mask[:2]},
+        {"mask": case.mask.astype(float)},
+        {"drop": case.drop[:, :3]},
+        {"weights": case.weights | {"U": case.weights["U"][:, :-1]}},
+    ]
+    for change in refused:
+        with pytest.raises(ValueError, match="LSTM") as ours:
+            forward(**given | change)
+        with pytest.raises(ValueError, match="LSTM") as theirs:
+            recurrence.forward(case.cell, **given | change)
+        assert str(ours.value) == str(theirs.value)
+    tape, other = forward(**given)[2], case.forward()[2]
+    assert tape is not None
+    for wrong in ((case.dh[:2], None), (case.dh, {"c": case.state0["c"][:2]}), (case.dh, {"m": case.state0["c"]})):
+        with pytest.raises(ValueError, match="LSTM") as ours:
+            backward(tape, *wrong)
+        with pytest.raises(ValueError, match="LSTM") as theirs:
+            recurrence.backward(other, *wrong)
+        assert str(ours.value) == str(theirs.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ pytest.importorskip("numba", reason="needs the extra numba")
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from window_cases import Case, assert_refused_as_in_the_textbook, made
 
 from rnnkit.context import Context
 from rnnkit.layers import Conv1D
@@ -49,56 +49,6 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(memory, "empty", empty)
     monkeypatch.setenv("RNNKIT_NUM_THREADS", "2")
-
-
-@dataclass
-class Case:
-    """Weights, x and dy in float64; the window and groups."""
-
-    weights: dict[str, Any]
-    x: Any
-    window: Window
-    groups: int
-    dy: Any
-
-    def cast(self, dtype: str) -> Case:
-        weights = {name: w.astype(dtype) for name, w in self.weights.items()}
-        return Case(weights, self.x.astype(dtype), self.window, self.groups, self.dy.astype(dtype))
-
-    def on(self, kernel: Any, **options: Any) -> dict[str, Any]:
-        """y, dx and the gradients."""
-        y, tape = kernel.forward(self.weights, self.x, self.window, self.groups, **options)
-        gradients, dx = kernel.backward(tape, self.dy)
-        assert gradients.keys() == self.weights.keys()
-        return {"y": y, "dx": dx} | gradients
-
-    @property
-    def terms(self) -> dict[str, int]:
-        """How many products each number is the sum of, at most; the bias is one more."""
-        k, channels, filters = self.weights["W"].shape
-        B, N, _ = self.dy.shape
-        return {"y": k * channels + 1, "dx": k * filters // self.groups, "W": B * N, "b": B * N}
-
-    def allowed(self, dtype: str) -> dict[str, Any]:
-        """A sum of n products in any order is off by at most n eps times the sum of their sizes; the textbook's own
-        sum, in float64, by as much of its own eps. A multiplication fused into the sum rounds once less."""
-        sizes = Case(
-            {n: abs(w) for n, w in self.weights.items()}, abs(self.x), self.window, self.groups, abs(self.dy)
-        ).on(textbook)
-        eps = np.finfo(dtype).eps / 2 + np.finfo("float64").eps / 2
-        return {name: 1.01 * (self.terms[name] + 1) * eps * size for name, size in sizes.items()}
-
-
-def made(
-    B: int, T: int, channels: int, filters: int, window: Window, groups: int = 1, bias: bool = True, seed: int = 0
-) -> Case:
-    rng = np.random.default_rng(seed)
-    weights = {"W": rng.standard_normal((window.size, channels, groups * filters))}
-    if bias:
-        weights["b"] = rng.standard_normal(groups * filters)
-    x = rng.standard_normal((B, T, groups * channels))
-    case = Case(weights, x, window, groups, rng.standard_normal((B, window.outputs(T), groups * filters)))
-    return case.cast("float32").cast("float64")  # numbers that both have
 
 
 @st.composite
@@ -239,22 +189,7 @@ def test_a_caller_whose_team_is_busy_computes_alone() -> None:
 
 
 def test_arrays_that_do_not_belong_together_are_refused_as_the_textbook_does() -> None:
-    W, x = np.zeros((3, 2, 4)), np.zeros((1, 5, 2))
-    for weights, given_x, window, groups in [
-        ({"W": W}, x[0], Window(3), 1),
-        ({"W": W}, x, Window(2), 1),
-        ({"W": W}, x, Window(3), 2),
-        ({"W": W, "b": np.zeros(3)}, x, Window(3), 1),
-        ({"W": W}, x, Window(3, dilation=3), 1),
-    ]:
-        with pytest.raises(ValueError, match="convolution: ") as right:
-            textbook.forward(weights, given_x, window, groups)
-        with pytest.raises(ValueError, match="convolution: ") as found:
-            convolution.forward(weights, given_x, window, groups)
-        assert str(found.value) == str(right.value)
-    _, tape = convolution.forward({"W": W}, x, Window(3))
-    with pytest.raises(ValueError, match=r"dy is \(B, N, O\) = \(1, 3, 4\), as y; got \(1, 5, 4\)"):
-        convolution.backward(tape, np.zeros((1, 5, 4)))
+    assert_refused_as_in_the_textbook(convolution)
 
 
 def test_the_layer_takes_the_kernel_of_its_backend_and_leaves_complex_numbers_to_the_textbook() -> None:

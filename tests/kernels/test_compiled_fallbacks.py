@@ -108,38 +108,7 @@ def test_nothing_to_work_on_is_no_error(sizes: tuple[int, int, int, int]) -> Non
 
 
 def test_what_does_not_belong_together_is_refused_as_in_the_textbook() -> None:
-    case = cc.draw(cells.LSTM(), SIZES)
-    refused: list[dict[str, Any]] = [
-        {"x": case.x[0]},
-        {"x": case.x[:, :, :1]},
-        {"state0": {"h": case.state0["h"]}},
-        {"state0": case.state0 | {"c": case.state0["c"][:2]}},
-        {"mask": case.mask[:2]},
-        {"mask": case.mask.astype(float)},
-        {"drop": case.drop[:, :3]},
-        {"weights": case.weights | {"U": case.weights["U"][:, :-1]}},
-    ]
-    given: dict[str, Any] = {
-        "weights": case.weights,
-        "x": case.x,
-        "state0": case.state0,
-        "mask": case.mask,
-        "drop": case.drop,
-    }
-    for change in refused:
-        with pytest.raises(ValueError, match="LSTM") as ours:
-            LSTM.forward(**given | change)
-        with pytest.raises(ValueError, match="LSTM") as theirs:
-            recurrence.forward(cells.LSTM(), **given | change)
-        assert str(ours.value) == str(theirs.value)
-    tape, other = LSTM.forward(**given)[2], case.forward()[2]
-    assert tape is not None
-    for wrong in ((case.dh[:2], None), (case.dh, {"c": case.state0["c"][:2]}), (case.dh, {"m": case.state0["c"]})):
-        with pytest.raises(ValueError, match="LSTM") as ours:
-            LSTM.backward(tape, *wrong)
-        with pytest.raises(ValueError, match="LSTM") as theirs:
-            recurrence.backward(other, *wrong)
-        assert str(ours.value) == str(theirs.value)
+    cc.assert_refused_as_in_the_textbook(cc.draw(cells.LSTM(), SIZES), LSTM.forward, LSTM.backward)
 
 
 WITHOUT = """

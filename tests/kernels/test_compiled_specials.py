@@ -12,7 +12,7 @@ pytest.importorskip("numba", reason="needs the extra numba")
 
 import compiled_cases as cc
 import compiled_setting as setting
-from kernel_cases import Case, derived
+from kernel_cases import derived
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
@@ -29,29 +29,11 @@ def _three_threads():
         yield
 
 
-def with_number(case: Case, where: str, number: float) -> Case:
-    """The case with that number at one place: of the first row, which no mask empties, the last feature or unit."""
-
-    def put(a: Any, *at: int) -> Any:
-        a = a.copy()
-        a[at] = number
-        return a
-
-    if where in case.weights:
-        old = case.weights[where]
-        return replace(case, weights=case.weights | {where: put(old, *(-1,) * old.ndim)})
-    if where in ("x", "dh"):
-        return replace(case, **{where: put(getattr(case, where), 2, 0, -1)})
-    if where == "drop":
-        return replace(case, drop=put(case.drop, 0, -1))
-    return replace(case, **{where: getattr(case, where) | {"h": put(getattr(case, where)["h"], 0, -1)}})
-
-
 @CELLS
 @pytest.mark.parametrize("where", PLACES)
 @pytest.mark.parametrize("split", cc.SPLITS[:4:3], ids=["alone", "2 by units"])
 def test_nan_comes_out_where_the_textbook_has_it(cell: Cell, where: str, split: Any) -> None:
-    case = with_number(cc.draw(cell, (4, 5, 3, 70), "float64"), where, np.nan)
+    case = cc.with_number(cc.draw(cell, (4, 5, 3, 70), "float64"), where, np.nan)
     got = cc.compiled(case, split=split)
     assert any(np.isnan(v).any() for v in got.all.values())
     cc.assert_the_textbooks(case, got, "float64")
@@ -64,7 +46,7 @@ def test_nan_in_what_h_is_multiplied_by_is_not_owed_by_steps_that_did_not_happen
     case = cc.draw(cell, (4, 5, 3, 18), "float64")
     mask = np.ones((4, 5), bool)
     mask[2:, 1], mask[0, 2], mask[:, 3] = False, False, False
-    case = with_number(replace(case, mask=mask, drop=2 * np.ones_like(case.drop)), where, np.nan)
+    case = cc.with_number(replace(case, mask=mask, drop=2 * np.ones_like(case.drop)), where, np.nan)
     got = cc.compiled(case)
     assert np.isnan(got.grads.states["h"]).any()
     assert np.isfinite(got.grads.states["h"][-1]).all()
@@ -77,7 +59,7 @@ def test_nan_in_what_h_is_multiplied_by_is_not_owed_by_steps_that_did_not_happen
 @pytest.mark.parametrize("cell", [cells.SimpleRNN(), cells.LSTM(), cells.GRU()], ids=lambda c: c.name)
 def test_infinity_comes_out_where_the_textbook_has_it(cell: Cell, where: str, number: float) -> None:
     """Infinity less infinity is NaN, so the order of operations decides: both sides derive the adjoint."""
-    case = with_number(cc.draw(derived(cell), (4, 5, 3, 18), "float64"), where, number)
+    case = cc.with_number(cc.draw(derived(cell), (4, 5, 3, 18), "float64"), where, number)
     got = cc.compiled(case)
     cc.assert_the_textbooks(case, got, "float64")
     assert any(np.isfinite(v).any() for v in got.all.values())

@@ -77,10 +77,10 @@ class CompiledCell:
             blocks = -(-rows // d.rows) * d.cluster, 1
             shared = self.persistent.shared_bytes()
             return [Launch(f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster)]
-        size, made = 4 if self.options.real == "float" else 8, []
+        made = []
         for k, tile in enumerate(self.tiles):
             blocks = -(-units // tile.units), -(-rows // tile.rows)
-            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, tile.shared(size)))
+            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, tile.shared(self.options.itemsize)))
         return made
 
     def sums_room(self, units: int) -> int:

@@ -15,6 +15,7 @@ from .compiled import CompiledCell, compiled_cell
 from .emit.division import Division
 from .emit.places import Options
 from .place import Place
+from .words import REALS
 
 __all__ = ["CudaTape", "forward", "options_of"]
 
@@ -30,8 +31,8 @@ class CudaTape(Tape):
 
 
 def options_of(dtype: Any, mask: Array | None, drop: Array | None, tensor: bool = False) -> Options:
-    single = dtype.itemsize == 4
-    return Options("float" if single else "double", mask is not None, drop is not None, tensor and single)
+    real = REALS[dtype]
+    return Options(real, mask is not None, drop is not None, tensor and real == "float")
 
 
 def forward(

@@ -1,77 +1,40 @@
-"""The compiled pair of a cell, and when it hands over to the textbook."""
+"""The compiled pair of a cell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
-from ..backends import Kernel
 from ..contract import Gradients, Tape
+from ..own_kernel import OwnKernel, without
 from ..steps import Steps
-from ..textbook import recurrence as textbook
 from ..types import Array
 from .backward import backward
 from .recurrence import CompiledTape, forward
 from .streaming import CompiledSteps
 
-__all__ = ["CompiledKernel", "without"]
-
-_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def without(zone: Any, reset: Any, projected: bool, dtype: Any) -> str | None:
-    """Why a call is the textbook's, in words; None where the compiled kernel takes it."""
-    if zone:
-        return "zoneout"
-    if reset is not None:
-        return "rows that begin anew"
-    if projected:
-        return "a projection"
-    return None if dtype in _DTYPES else f"numbers of {dtype}"
+__all__ = ["CompiledKernel"]
 
 
 @dataclass(frozen=True)
-class CompiledKernel(Kernel):
-    """What zoneout, rows that begin anew, a projection and complex numbers ask for runs in the textbook, and so does a
-    way back whose gradients are clipped: the tape that comes out says which it was, `tape.origin`."""
+class CompiledKernel(OwnKernel):
+    """See `OwnKernel` for what is the textbook's."""
 
     origin: str = "numba"
 
-    def forward(
-        self,
-        weights: dict[str, Array],
-        x: Array,
-        state0: dict[str, Array],
-        *,
-        mask: Array | None = None,
-        drop: Array | None = None,
-        zone: dict[str, Any] | None = None,
-        reset: Array | None = None,
-        fresh: dict[str, Array] | None = None,
-        tape: bool = True,
-    ) -> tuple[Array, dict[str, Array], Tape | None]:
-        if reset is not None and not reset.any():
-            reset = None
-        if without(zone, reset, "P" in weights, x.dtype) is not None or not x.size:
-            return textbook.forward(
-                self.cell, weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh
-            )
+    tapes: ClassVar[type[Tape]] = CompiledTape
+
+    def with_any(self, reset: Array | None) -> Array | None:
+        return reset if reset is not None and reset.any() else None
+
+    def there(
+        self, weights: dict[str, Array], x: Array, state0: dict[str, Array], mask: Array | None, drop: Array | None,
+        tape: bool,
+    ) -> tuple[Array, dict[str, Array], Tape | None]:  # fmt: skip
         return forward(self.cell, weights, x, state0, mask=mask, drop=drop, tape=tape)
 
-    def backward(
-        self,
-        tape: Tape,
-        dh: Array,
-        dstate: dict[str, Array] | None = None,
-        *,
-        clip: float | None = None,
-        dx: bool = True,
-    ) -> Gradients:
-        if isinstance(tape, CompiledTape) and clip is None:
-            return backward(tape, dh, dstate, dx=dx)
-        return textbook.backward(tape, dh, dstate, clip=clip, dx=dx)
+    def back(self, tape: Any, dh: Array, dstate: dict[str, Array] | None, dx: bool) -> Gradients:
+        return backward(tape, dh, dstate, dx=dx)
 
     def steps(
         self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None

@@ -86,7 +86,7 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
 {self.closing()}}}"""
 
     def shared_bytes(self) -> int:
-        return self.shared * (4 if self.places.options.real == "float" else 8)
+        return self.shared * self.places.options.itemsize
 
     # what stands ready before a step
 
@@ -105,6 +105,19 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
         field = name.replace(".", "_")
         self._ahead[field] = (kind, expression)
         return Text(self.F, f"ahead.{field}")
+
+    def kept(self, name: str, pieces: int, wide: int, body: list[str]) -> None:
+        """Weights that stay in registers: `body` sets {name}[piece][e][0 .. wide - 1]."""
+        self.before += [
+            f"real {name}[{pieces}][CHUNK][{wide}];",
+            "#pragma unroll",
+            f"for (int piece = 0; piece < {pieces}; ++piece) {{",
+            "#pragma unroll",
+            "  for (int e = 0; e < CHUNK; ++e) {",
+            *(f"    {line}" for line in body),
+            "  }",
+            "}",
+        ]
 
     def hoisted(self, expression: str) -> Text:
         """A number that no step changes."""

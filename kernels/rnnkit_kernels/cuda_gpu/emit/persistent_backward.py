@@ -72,19 +72,13 @@ class PersistentBackward(Persistent):
         for c, gate in reversed(list(enumerate(gates[:-1]))):
             chosen = f"(m / OWN == {c} ? {gate} : {chosen})"
         wide = len(self.cell.gates)
-        self.before += [
-            f"real w{name}[{pieces}][CHUNK][1];",
-            "#pragma unroll",
-            f"for (int piece = 0; piece < {pieces}; ++piece) {{",
-            "#pragma unroll",
-            "  for (int e = 0; e < CHUNK; ++e) {",
-            "    const int m = CHUNK * (thread % BACK_SPLIT + BACK_SPLIT * piece) + e, k = thread / BACK_SPLIT;",
-            f"    const bool known = k < UNITS && m < {len(gates)} * OWN && rank * OWN + m % OWN < UNITS;",
-            f"    w{name}[piece][e][0] = known ? call.U[(long long)k * {wide} * UNITS + {chosen} * UNITS + rank * OWN "
+        body = [
+            "const int m = CHUNK * (thread % BACK_SPLIT + BACK_SPLIT * piece) + e, k = thread / BACK_SPLIT;",
+            f"const bool known = k < UNITS && m < {len(gates)} * OWN && rank * OWN + m % OWN < UNITS;",
+            f"w{name}[piece][e][0] = known ? call.U[(long long)k * {wide} * UNITS + {chosen} * UNITS + rank * OWN "
             "+ m % OWN] : real(0);",
-            "  }",
-            "}",
         ]
+        self.kept(f"w{name}", pieces, 1, body)
         source = self.other(f"g{name}") if product.operand == "d" else f"g{name}"
         self.F.lines += [
             f"real back{name}[ROWS][1] = {{}};",

@@ -51,19 +51,14 @@ class PersistentForward(Persistent):
             self.F.lines.append(f"real sums_of{number}[ROWS][{wide}] = {{}};")
         for j, product in products:
             weights, gates = f"w{number}_{j}", [self.gate(q) for q in product.gates]
-            loads = " ".join(
+            gate_count = len(self.cell.gates)
+            loads = [
                 f"{weights}[piece][e][{c}] = k < UNITS && there ? "
-                f"call.U[(long long)k * {len(self.cell.gates)} * UNITS + {gate} * UNITS + unit] : real(0);"
+                f"call.U[(long long)k * {gate_count} * UNITS + {gate} * UNITS + unit] : real(0);"
                 for c, gate in enumerate(gates)
-            )
-            self.before += [
-                f"real {weights}[{d.pieces(d.units)}][CHUNK][{len(gates)}];",
-                "#pragma unroll",
-                f"for (int piece = 0; piece < {d.pieces(d.units)}; ++piece) {{",
-                "#pragma unroll",
-                f"  for (int e = 0; e < CHUNK; ++e) {{ const int k = CHUNK * (part + SPLIT * piece) + e; {loads} }}",
-                "}",
             ]
+            place = "const int k = CHUNK * (part + SPLIT * piece) + e;"
+            self.kept(weights, d.pieces(d.units), len(gates), [place, *loads])
             vectors = "met" if product.operand == "h" else product.operand.replace(".", "_")
             call = (
                 f"accumulate<{product.first}, SPLIT>(sums_of{number}, {weights}, {vectors}, {d.line(d.units)}, part);"

@@ -28,6 +28,11 @@ class Options:
     dropped: bool = False
     tensor: bool = False
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a real."""
+        return 4 if self.real == "float" else 8
+
 
 @dataclass(frozen=True)
 class Places:
