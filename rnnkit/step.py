@@ -101,8 +101,8 @@ def truncated_steps(model: Sequential, batch: Batch, where: str, length: int, lo
 
     No gradient passes from piece to piece (Williams & Peng 1990, BPTT(h; h')). Where targets stand at the end alone,
     the pieces before the last only carry the state on, and running statistics. One without a real step moves nothing. A
-    piece that fails leaves the weights
-    as the piece before it left them. Returns the pieces' outcomes as one, in which every real step counts the same.
+    piece that fails leaves the weights as the piece before it left them. Returns the pieces' outcomes as one, in which
+    every real step counts the same.
     """
     model.accept(batch.x.shape)
     stateful = {k for k, layer in enumerate(model.layers) if getattr(layer, "stateful", False)}

@@ -55,8 +55,8 @@ class Averaged(metaclass=UnderstandsKeras):
 
         y, target, sample_weight, mask: see `compare`, and `compare_rows` for a loss over classes.
         Returns the value as a float, summed in float64 (on a device it stays there, an array of no axes), and dL/dy in
-        y's shape and dtype. Masked entries may hold NaN
-        in y, target and weight: they count for nothing, their gradient is 0. With no real entry at all both are 0.
+        y's shape and dtype. Masked entries may hold NaN in y, target and weight: they count for nothing, their gradient
+        is 0. With no real entry at all both are 0.
         Raises ValueError where shapes do not match, TypeError where dtypes do not.
         """
         y = array(y)

@@ -31,6 +31,7 @@ class CudaTape(Tape):
 
 
 def options_of(dtype: Any, mask: Array | None, drop: Array | None, tensor: bool = False) -> Options:
+    """What a call asks of its kernels. Numbers of 64 bits never go through tensor cores."""
     real = REALS[dtype]
     return Options(real, mask is not None, drop is not None, tensor and real == "float")
 
