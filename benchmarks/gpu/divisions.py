@@ -137,7 +137,7 @@ def _row(plan: GpuPlan, work: Workload, back: bool, many: int) -> GpuRow:
     tried = dict.fromkeys([None, chosen, *others[:many]])
     case = _Case(plan, work, back)
     makers = {name_of(d): partial(case.runner, d, needed=d in (None, chosen)) for d in tried}
-    makers[ROUNDED] = partial(case.runner, None, needed=True, tensor=True)
+    makers[ROUNDED] = partial(case.runner, None, needed=True, rounding="tf32")
 
     def expected() -> dict[str, Any]:
         return {name: a for name, a in plan.right_answer(work).items() if (name != "y") == back}
@@ -167,11 +167,11 @@ class _Case:
         grads = backward(place, self._tape, self._dh, **how)
         return {"dx": grads.x.swapaxes(0, 1), **grads.weights}
 
-    def runner(self, division: Division | None, needed: bool, tensor: bool = False) -> GpuRunner:
+    def runner(self, division: Division | None, needed: bool, rounding: str | None = None) -> GpuRunner:
         """The kernels of the recurrence alone, as one whole call has launched them, which is what is validated. One
         that nobody needs, and that the GPU refuses, takes no part."""
         place, host = WatchedPlace(self._backend.place), self._backend.host
-        how = {"division": division, "tensor": tensor}
+        how = {"division": division, "rounding": rounding}
         own: list[Call] = []
 
         def checked() -> dict[str, Any]:
@@ -194,5 +194,5 @@ class _Case:
             lambda found: found,
             checked=checked,
             kernel=lambda: told(own, long=True),
-            tolerance=loosely(self._work) if tensor else self._work.tolerance,
+            tolerance=loosely(self._work) if rounding else self._work.tolerance,
         )

@@ -30,13 +30,13 @@ def entrants(work: Workload, device: Device, divide: Divide) -> dict[str, Callab
 
     divide: (cell, back, units, rows) -> the division of a persistent kernel, or Absent raised
     """
-    chosen, rounded = _Once(partial(runner, work, device)), _Once(partial(runner, work, device, tensor=True))
+    chosen, rounded = _Once(partial(runner, work, device)), _Once(partial(runner, work, device, rounding="tf32"))
     return {
         "rnnkit": chosen,
         "rnnkit levels": lambda: _unless(LEVELS, chosen(), runner(work, device, _Forced(None))),
         "rnnkit persistent": lambda: _unless(PERSISTENT, chosen(), runner(work, device, _Forced(divide))),
         "rnnkit TF32": lambda: _rounding(rounded()),
-        "rnnkit TF32 levels": lambda: _unless(LEVELS, rounded(), runner(work, device, _Forced(None), tensor=True)),
+        "rnnkit TF32 levels": lambda: _unless(LEVELS, rounded(), runner(work, device, _Forced(None), rounding="tf32")),
         "rnnkit alone": lambda: _alone(chosen()),
     }
 
@@ -55,7 +55,7 @@ class ForcedBackend(Backend):
     how: _Forced = _Forced(None)
 
     def kernel(self, cell: Any) -> CudaKernel:
-        return _ForcedKernel(cell, place=self.place, tensor=self.tensor, how=self.how)
+        return _ForcedKernel(cell, place=self.place, rounding=self.rounding, how=self.how)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +73,14 @@ class _Kept:
         self.calls: list[Call] = []
 
 
-def runner(work: Workload, device: Device, how: _Forced | None = None, tensor: bool = False) -> GpuRunner:
+def runner(work: Workload, device: Device, how: _Forced | None = None, rounding: str | None = None) -> GpuRunner:
     """The workload's numbers at the device, steps first as for PyTorch: seen by the layer as (B, T, F).
 
-    how: which kernels, where not those that are chosen;  tensor: whether products may round to TF32
+    how: which kernels, where not those that are chosen;  rounding: what products may round to
     """
     base = device.backend
     place, kept = WatchedPlace(base.place), _Kept()
-    backend = replace(base, place=place, tensor=tensor)
+    backend = replace(base, place=place, rounding=rounding)
     if how is not None:
         known = {entry.name: getattr(backend, entry.name) for entry in fields(Backend)}
         backend = ForcedBackend(**known, how=how)
@@ -110,7 +110,7 @@ def runner(work: Workload, device: Device, how: _Forced | None = None, tensor: b
         whole = {"y": found[0]} | ({"dx": found[2], **found[1]} if work.backward else {})
         return {name: base.host(a) for name, a in whole.items()}
 
-    allowed = loosely(work) if tensor else work.tolerance
+    allowed = loosely(work) if rounding else work.tolerance
     return _Ours(run, arrays, checked=checked, kernel=lambda: told(kept.calls), tolerance=allowed, kept=kept)
 
 

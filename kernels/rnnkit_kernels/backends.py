@@ -98,16 +98,17 @@ class ConvolutionKernel:
 class Backend:
     """Where kernels run.
 
-    name    "cuda", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
-    place   on a GPU: the `cuda_gpu.place.Place` where its arrays lie; None where they lie in main memory
-    tensor  on a GPU: whether the products of a recurrence's steps may round what they multiply to 10 bits (TF32), which
-            tensor cores do: "cuda-tf32" alone. A kernel that takes all steps at once does not, nor does any in float64
+    name      "cuda", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
+    place     on a GPU: the `cuda_gpu.place.Place` where its arrays lie; None where they lie in main memory
+    rounding  on a GPU: what the factors of the products in a recurrence's steps are rounded to, for tensor cores:
+              "tf32" (10 bits behind the point), "bf16" (7 bits), or None. Sums, and all else, stay float32; nothing is
+              rounded in float64
     """
 
     name: str
     reason: str
     place: Any = None
-    tensor: bool = False
+    rounding: str | None = None
 
     @property
     def xp(self) -> Any:
@@ -128,7 +129,7 @@ class Backend:
         if self.place is not None:
             from .cuda_gpu.kernel import CudaKernel
 
-            return CudaKernel(cell, place=self.place, tensor=self.tensor)
+            return CudaKernel(cell, place=self.place, rounding=self.rounding)
         part = self._part("kernel")
         return Kernel(cell) if part is None else part.CompiledKernel(cell)
 
@@ -247,4 +248,4 @@ def _on_a_gpu(name: str) -> Backend:
         raise kind(f"backend {name!r} cannot run: {found.missing}")
     from .cuda_gpu.cupy_place import cupy_place
 
-    return Backend(name, _ASKED, cupy_place(), tensor=name == "cuda-tf32")
+    return Backend(name, _ASKED, cupy_place(), rounding=name.partition("-")[2] or None)

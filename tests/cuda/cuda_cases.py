@@ -45,14 +45,18 @@ def tiles(height: int | None) -> Iterator[None]:
 
 
 def run(
-    case: Case, place: Any = None, height: int | None = 32, tensor: bool = False, division: Division | None = None
+    case: Case,
+    place: Any = None,
+    height: int | None = 32,
+    rounding: str | None = None,
+    division: Division | None = None,
 ) -> dict[str, Any]:
     """Every array of a forward and a backward pass, by name. height: of a tile, as in `tiles`."""
     place = place or OnCpu()
-    options = {"mask": case.mask, "drop": case.drop, "tensor": tensor, "division": division}
+    options = {"mask": case.mask, "drop": case.drop, "rounding": rounding, "division": division}
     with np.errstate(all="ignore"), tiles(height):  # as the layers call it
         h, last, tape = forward(place, case.cell, case.weights, case.x, case.state0, **options)
-        grads = backward(place, tape, case.dh, case.dstate, tensor=tensor, division=division)
+        grads = backward(place, tape, case.dh, case.dstate, rounding=rounding, division=division)
         found = cc.forward_fields(h, last, tape) | everything(grads)
     return found | {"tape met": tape.met} | {f"tape operands {q}": v for q, v in tape.operands.items()}
 

@@ -63,7 +63,7 @@ def _assert_in_registers(program: CompiledCell, architecture: str) -> None:
 
 def _param(cell: Cell, back: bool, options: Options, height: int, architecture: str, always: bool) -> Any:
     words = [label(cell), "back" if back else "there", options.real]
-    words += [word for word in ("masked", "dropped", "tensor") if getattr(options, word)]
+    words += [word for word in ("masked", "dropped", "rounding") if getattr(options, word)]
     words += [f"{height} rows", architecture]
     marks = [] if always else pytest.mark.slow
     return pytest.param(cell, back, options, height, architecture, id="-".join(words), marks=marks)

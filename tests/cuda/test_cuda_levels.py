@@ -102,7 +102,7 @@ def test_large_batches_have_larger_tiles_where_there_are_enough_of_them() -> Non
 def test_tensor_cores_round_what_they_multiply_and_nothing_else(name: str, height: int) -> None:
     """Each factor is off by 2^-11 of itself, each product by 2^-10, and so is a sum at most, however long."""
     case = cc.draw(getattr(cells, name)(), (3, 33, 3, 70), "float32", seed=5)
-    got = run(case, height=height, tensor=True)
+    got = run(case, height=height, rounding="tf32")
     assert_the_textbooks(case, got, limit=3 * 2**-10)
     assert np.abs(got["h"] - run(case)["h"]).max() > 1e-5, "nothing was rounded"
 

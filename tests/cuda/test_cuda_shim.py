@@ -50,6 +50,23 @@ extern "C" __global__ void summed(const Call* table, int place) {
   for (int other = 1; other < 32; other *= 2) total += exchanged(total, other);
   table->out[threadIdx.x] = total;
 }
+// a (16, K) and b (K, 8) stand one behind the other, and sums (16, 8) behind them; K = 8 for TF32, 16 for bf16.
+extern "C" __global__ void tiles(const Call* table, int half) {
+  const int lane = threadIdx.x, g = lane / 4, t = lane % 4, K = half ? 16 : 8;
+  real *a = table->out, *b = a + 16 * K, *to = b + 8 * K;
+  float sums[4] = {};
+  unsigned x[4], y[2];
+  for (int n = 0; n < 4; ++n) {
+    const real* at = a + (g + n % 2 * 8) * K + (half ? 2 * t + n / 2 * 8 : t + n / 2 * 4);
+    x[n] = half ? bf16_pair(at[0], at[1]) : tf32_of(at[0]);
+  }
+  for (int n = 0; n < 2; ++n) {
+    const real* at = b + (half ? 2 * t + n * 8 : t + n * 4) * 8 + g;
+    y[n] = half ? bf16_pair(at[0], at[8]) : tf32_of(at[0]);
+  }
+  if (half) multiply_bf16(sums, x, y); else multiply_tf32(sums, x, y);
+  for (int n = 0; n < 4; ++n) to[(g + n / 2 * 8) * 8 + 2 * t + n % 2] = sums[n];
+}
 """
 
 
@@ -113,6 +130,23 @@ def test_lanes_of_a_warp_exchange_values(backwards: bool) -> None:
     out = _launched("summed", backwards=backwards)
     np.testing.assert_array_equal(out[:32], sum(range(32)))
     np.testing.assert_array_equal(out[32:], sum(range(32, 64)))
+
+
+def _rounded(a: Any, bits: int) -> Any:
+    """To so many bits behind the point."""
+    mantissa, exponent = np.frexp(a)
+    return np.ldexp(np.round(np.ldexp(mantissa, bits + 1)), exponent - bits - 1)
+
+
+@pytest.mark.parametrize(("half", "length", "bits"), [(0, 8, 10), (1, 16, 7)], ids=["TF32", "bf16"])
+def test_a_warp_multiplies_rounded_tiles(half: int, length: int, bits: int) -> None:
+    place, rng = OnCpu(), np.random.default_rng(3)
+    a, b = rng.standard_normal((16, length)), rng.standard_normal((length, 8))
+    whole = np.concatenate([a.ravel(), b.ravel(), np.zeros(16 * 8)])
+    _module().launch(Launch("tiles", (1, 1), 32, 0), place.table([place.address(whole), 0]), half)
+    sums = whole[-16 * 8 :].reshape(16, 8)
+    np.testing.assert_allclose(sums, _rounded(a, bits) @ _rounded(b, bits), rtol=0, atol=1e-5)
+    assert np.abs(sums - a @ b).max() > 1e-4
 
 
 @pytest.mark.parametrize(

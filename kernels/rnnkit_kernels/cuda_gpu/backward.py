@@ -10,8 +10,10 @@ from ..levels import backward_levels
 from ..types import Array
 from .compiled import compiled_cell
 from .emit.division import Division
+from .panels import panels_back
 from .place import Place
 from .recurrence import CudaTape, options_of, own_vectors, scratch
+from .words import Rounding
 
 __all__ = ["CudaGradients", "backward"]
 
@@ -101,12 +103,12 @@ def backward(
     dh: Array,
     dstate: dict[str, Array] | None = None,
     division: Division | None = None,
-    tensor: bool = False,
+    rounding: Rounding = None,
     dx: bool = True,
 ) -> Gradients:
     """See `textbook.recurrence.backward`: the same arguments but for `clip`, the same result, the same refusals.
 
-    division, tensor  as in `recurrence.forward`
+    division, rounding  as in `recurrence.forward`
     """
     cell, xp, dtype = tape.cell, place.xp, tape.x.dtype
     T, B, H = tape.states["h"][1:].shape
@@ -120,8 +122,8 @@ def backward(
             shapes = ", ".join(f"{k} {(B, H)}" for k in states)
             raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {owed.shape}")
         states[name][-1] = owed
-    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, tensor), B, H, division)
-    lowered, gradient = program.lowered, program.lowered.gradient
+    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, rounding), B, H, division)
+    gradient = program.lowered.gradient
     assert gradient is not None
     columns = xp.empty((T, B, gradient.columns, H), dtype)
     arrays = {"h": tape.states["h"], "dh": xp.ascontiguousarray(dh, dtype=dtype), "gradients": columns}
@@ -137,10 +139,8 @@ def backward(
     back_to_h = xp.concatenate([U[q] for q in through]) if through else None
     if division is not None:
         arrays["U"] = xp.ascontiguousarray(tape.weights["U"])
-    for k, level in enumerate(lowered.levels if division is None else ()):
-        for j, product in enumerate(level.products):
-            panel = back_to_h if product.operand == "d" else U[product.gates[0]]
-            arrays[f"panel.{k}.{j}"] = xp.ascontiguousarray(panel)
+    else:
+        arrays |= panels_back(xp, program, U, back_to_h)
     program.run(place, (T, B, H), arrays)
     if back_to_h is not None and T:
         owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h

@@ -13,6 +13,7 @@ from ..contract import Cell
 from ..levels import Level, backward_levels, forward_levels
 from ..replay import Replay
 from .emit.division import CHUNK, Division
+from .words import Rounding
 
 __all__ = ["choose"]
 
@@ -38,13 +39,13 @@ def choose(
     itemsize: int,
     processors: int,
     capability: int,
-    tensor: bool = False,
+    rounding: Rounding = None,
 ) -> Division | None:
     """None stands for a kernel for every level.
 
     rows, units  B and H;  itemsize: bytes of a number
     processors   multiprocessors of the GPU, capability: 90 for 9.0
-    tensor       whether kernels for a level may take tensor cores
+    rounding     what tensor cores may round the factors of products to
     """
     if not processors:
         return None
@@ -60,7 +61,7 @@ def choose(
     at_once = max(1, processors // division.cluster) * division.rows
     meeting = _CLUSTER_MEETING if division.cluster > 1 else _MEETING
     step = len(levels) * meeting + products * division.rows / (division.cluster * _OF_A_BLOCK)
-    apart = len(levels) * _LAUNCH + products * rows / (_TENSOR if tensor and itemsize == 4 else _PRODUCTS)
+    apart = len(levels) * _LAUNCH + products * rows / (_TENSOR if rounding and itemsize == 4 else _PRODUCTS)
     return division if -(-rows // at_once) * step < apart else None
 
 

@@ -111,5 +111,5 @@ def compiled_cell(
     """For batches of so many rows."""
     if division is not None:
         return _made(cell, back, options, division, ())
-    tiles = tuple(tile_of(level, rows, units, options.tensor) for level in _levels(cell, back).levels)
+    tiles = tuple(tile_of(level, rows, units, options.rounding) for level in _levels(cell, back).levels)
     return _made(cell, back, options, None, tiles)

@@ -13,6 +13,7 @@ from .choice import choose
 from .emit.division import Division
 from .place import Place
 from .recurrence import CudaTape, forward
+from .words import Rounding
 
 __all__ = ["CudaKernel"]
 
@@ -22,11 +23,11 @@ class CudaKernel(OwnKernel):
     """See `OwnKernel` for what is the textbook's. Nothing here waits for the GPU, so flags that are all False count as
     flags.
 
-    tensor  see `backends.Backend`
+    rounding  see `backends.Backend`
     """
 
     place: Place
-    tensor: bool = False
+    rounding: Rounding = None
     origin: str = "cuda"
 
     tapes: ClassVar[type[Tape]] = CudaTape
@@ -40,13 +41,13 @@ class CudaKernel(OwnKernel):
     ) -> tuple[Array, dict[str, Array], Tape | None]:  # fmt: skip
         division = self._division(False, x.shape[1], weights["U"].shape[0], x.dtype)
         h, state, found = forward(
-            self.place, self.cell, weights, x, state0, mask=mask, drop=drop, division=division, tensor=self.tensor
+            self.place, self.cell, weights, x, state0, mask=mask, drop=drop, division=division, rounding=self.rounding
         )
         return h, state, found if tape else None
 
     def back(self, tape: Any, dh: Array, dstate: dict[str, Array] | None, dx: bool) -> Gradients:
         division = self._division(True, dh.shape[1], tape.units, dh.dtype)
-        return backward(self.place, tape, dh, dstate, division=division, tensor=self.tensor, dx=dx)
+        return backward(self.place, tape, dh, dstate, division=division, rounding=self.rounding, dx=dx)
 
     def _division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
-        return choose(self.cell, back, units, rows, dtype.itemsize, *self.place.processors(), self.tensor)
+        return choose(self.cell, back, units, rows, dtype.itemsize, *self.place.processors(), self.rounding)

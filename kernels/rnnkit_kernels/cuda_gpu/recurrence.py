@@ -14,8 +14,9 @@ from ..types import Array
 from .compiled import CompiledCell, compiled_cell
 from .emit.division import Division
 from .emit.places import Options
+from .panels import panels_there
 from .place import Place
-from .words import REALS
+from .words import REALS, Rounding
 
 __all__ = ["CudaTape", "forward", "options_of"]
 
@@ -30,10 +31,10 @@ class CudaTape(Tape):
     origin: ClassVar[str] = "cuda"
 
 
-def options_of(dtype: Any, mask: Array | None, drop: Array | None, tensor: bool = False) -> Options:
+def options_of(dtype: Any, mask: Array | None, drop: Array | None, rounding: Rounding = None) -> Options:
     """What a call asks of its kernels. Numbers of 64 bits never go through tensor cores."""
     real = REALS[dtype]
-    return Options(real, mask is not None, drop is not None, tensor and real == "float")
+    return Options(real, mask is not None, drop is not None, rounding if real == "float" else None)
 
 
 def forward(
@@ -46,17 +47,17 @@ def forward(
     mask: Array | None = None,
     drop: Array | None = None,
     division: Division | None = None,
-    tensor: bool = False,
+    rounding: Rounding = None,
 ) -> tuple[Array, dict[str, Array], CudaTape]:
     """See `textbook.recurrence.forward`. All arrays lie at the place, of float32 or float64 alike.
 
     division  of a kernel that takes all steps at once; None: a kernel for each level of each step
-    tensor    whether the products of a step may round what they multiply to TF32; with a division they do not
+    rounding  what the factors of a step's products are rounded to, for tensor cores; with a division they are not
     """
     check_call(cell, weights, x, state0, mask, drop)
     xp, dtype = place.xp, x.dtype
     (T, B, F), H = x.shape, weights["U"].shape[0]
-    program = compiled_cell(cell, False, options_of(dtype, mask, drop, tensor), B, H, division)
+    program = compiled_cell(cell, False, options_of(dtype, mask, drop, rounding), B, H, division)
     if mask is not None:
         mask = xp.ascontiguousarray(mask)
         x = xp.where(mask[:, :, None], x, dtype.type(0))
@@ -84,22 +85,10 @@ def forward(
     if division is not None:
         arrays["U"] = xp.ascontiguousarray(weights["U"])
     else:
-        arrays |= _panels(xp, program, weights["U"])
+        arrays |= panels_there(xp, program, weights["U"])
     program.run(place, (T, B, H), arrays)
     tape = CudaTape(cell, weights, x, mask, drop, states, kept, met=met, operands=operands)
     return states["h"][1:], {name: v[T] for name, v in states.items()}, tape
-
-
-def _panels(xp: Any, program: CompiledCell, U: Array) -> dict[str, Array]:
-    """The columns of U that each product meets, those of a unit side by side."""
-    H, gates = U.shape[0], program.cell.gates
-    columns = {q: U[:, k * H : (k + 1) * H] for k, q in enumerate(gates)}
-    return {
-        f"panel.{k}.{j}": xp.ascontiguousarray(xp.stack([columns[q] for q in product.gates], axis=-1))
-        for k, level in enumerate(program.lowered.levels)
-        for j, product in enumerate(level.products)
-        if product.operand != "x"
-    }
 
 
 def _input_bias(xp: Any, program: CompiledCell, weights: dict[str, Array]) -> Array | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["REALS", "real_of", "word_of_double", "words_of"]
+__all__ = ["REALS", "Rounding", "real_of", "word_of_double", "words_of"]
 
 # The C++ name of an array's dtype; what is of no other dtype has kernels.
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
+# What tensor cores round the factors of products to, "tf32" or "bf16"; None: nothing is rounded.
+Rounding = str | None
 
 
 def real_of(what: str, dtype: object) -> str:

@@ -39,7 +39,7 @@ struct Barrier {
 struct Warp {
   Barrier barrier;
   double values[WARP];
-  float tiles[WARP][6];
+  unsigned tiles[WARP][6];
 };
 
 struct Block {

@@ -13,6 +13,7 @@ from typing import Any
 from ...contract import Cell
 from ...levels import Column, Lowered
 from ..layout import member
+from ..words import Rounding
 from .text import Text, TextFunctions
 
 __all__ = ["Options", "Places"]
@@ -20,13 +21,13 @@ __all__ = ["Options", "Places"]
 
 @dataclass(frozen=True)
 class Options:
-    """What is compiled into a kernel: real "float" or "double"; whether there are a mask, and a drop on h; and whether
-    products are made by tensor cores, of numbers rounded to TF32 (float only)."""
+    """What is compiled into a kernel: real "float" or "double"; whether there are a mask, and a drop on h; and what
+    the factors of products are rounded to, for tensor cores (float only)."""
 
     real: str = "float"
     masked: bool = False
     dropped: bool = False
-    tensor: bool = False
+    rounding: Rounding = None
 
     @property
     def itemsize(self) -> int:

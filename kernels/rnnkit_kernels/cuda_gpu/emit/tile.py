@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...levels import Level
+from ..words import Rounding
 
 __all__ = ["Tile", "tile_of"]
 
@@ -24,7 +25,7 @@ class Tile:
     units_each: int
     across: int = 16
     down: int = 8
-    tensor: bool = False
+    rounding: Rounding = None
 
     @property
     def rows(self) -> int:
@@ -44,7 +45,7 @@ class Tile:
             "across": self.across, "down": self.down, "rows": self.rows, "units": self.units,
         }  # fmt: skip
         members = ", ".join(f"{key} = {value}" for key, value in sizes.items())
-        tensor = f"static constexpr bool tensor = {'true' if self.tensor else 'false'};"
+        tensor = f"static constexpr bool tensor = {'true' if self.rounding else 'false'};"
         return f"struct {name} {{ static constexpr int {members}; {tensor} }};"
 
     def shared(self, itemsize: int) -> int:
@@ -54,7 +55,7 @@ class Tile:
         return max(pieces, self.rows * (numbers + _PAD_LEFT)) * itemsize
 
 
-def tile_of(level: Level, rows: int, units: int, tensor: bool = False) -> Tile:
+def tile_of(level: Level, rows: int, units: int, rounding: Rounding = None) -> Tile:
     """The largest tile of which there are enough to keep a large GPU busy, or the smallest.
 
     With four numbers of the panel a thread, as many products are made of each number of the left side.
@@ -63,15 +64,15 @@ def tile_of(level: Level, rows: int, units: int, tensor: bool = False) -> Tile:
     if not columns:
         return Tile(0, 1, 1)
     found = None
-    for height in reversed(_TENSOR_ROWS if tensor else _ROWS):
-        found = _tensor(columns, height) if tensor else Tile(columns, height // 8, max(1, 4 // columns))
+    for height in reversed(_TENSOR_ROWS if rounding else _ROWS):
+        found = _tensor(columns, height, rounding) if rounding else Tile(columns, height // 8, max(1, 4 // columns))
         if -(-rows // found.rows) * -(-units // found.units) >= _BLOCKS and height < 2 * rows:
             break
     assert found is not None
     return found
 
 
-def _tensor(columns: int, rows: int) -> Tile:
+def _tensor(columns: int, rows: int, rounding: Rounding) -> Tile:
     """Tiles of a multiple of 8 numbers and of 16 rows; two rows or more a thread."""
     down = 32 if rows == 128 else 16
-    return Tile(columns, rows // down, max(1, 4 // columns), across=8, down=down, tensor=True)
+    return Tile(columns, rows // down, max(1, 4 // columns), across=8, down=down, rounding=rounding)

@@ -52,20 +52,44 @@ __device__ __forceinline__ void wait_copies() {
 #endif
 }
 
-// sums (16, 8) += a (16, 8) b (8, 8) by a warp's tensor core, a and b rounded to the 10 bits of TF32 first. Lane 4 g + t
-// holds a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and
-// those 8 rows below.
-__device__ __forceinline__ void multiply_tiles(float (&sums)[4], const float (&a)[4], const float (&b)[2]) {
+// A number rounded to the 10 bits behind the point of TF32, halves away from 0: as tensor cores take it.
+__device__ __forceinline__ unsigned tf32_of(float a) {
+  unsigned bits = 0;
 #if __CUDA_ARCH__ >= 800
-  unsigned x[4], y[2];
-#pragma unroll
-  for (int n = 0; n < 4; ++n) asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(x[n]) : "f"(a[n]));
-#pragma unroll
-  for (int n = 0; n < 2; ++n) asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y[n]) : "f"(b[n]));
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(a));
+#endif
+  return bits;
+}
+
+// Two numbers rounded to the 7 bits of bf16, halves to even, side by side: the first in the lower half.
+__device__ __forceinline__ unsigned bf16_pair(float low, float high) {
+  unsigned bits = 0;
+#if __CUDA_ARCH__ >= 800
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+#endif
+  return bits;
+}
+
+// sums (16, 8) += a (16, 8) b (8, 8) by a warp's tensor core, of numbers that `tf32_of` has rounded. Lane 4 g + t holds
+// a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and those
+// 8 rows below.
+__device__ __forceinline__ void multiply_tf32(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-      : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "r"(y[0]), "r"(y[1]));
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// The same of pairs that `bf16_pair` has made: a (16, 16), b (16, 8), the pairs next to each other along the length that
+// is summed over. In the list above stands pair t for number t: numbers 2 t and 2 t + 1, pair t + 4 for 2 t + 8, 2 t + 9.
+__device__ __forceinline__ void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
 

@@ -122,15 +122,15 @@ struct TensorTile {
     const real* b = right + t * P::right_line + g;
 #pragma unroll
     for (int k = 0; k < DEPTH; k += 8) {
-      const float x[4] = {
-          float(a[k]), float(a[k + 8 * P::left_line]), float(a[k + 4]), float(a[k + 8 * P::left_line + 4])};
+      const unsigned x[4] = {
+          tf32_of(a[k]), tf32_of(a[k + 8 * P::left_line]), tf32_of(a[k + 4]), tf32_of(a[k + 8 * P::left_line + 4])};
 #pragma unroll
       for (int n = 0; n < each; ++n) {
         const int group = warp / slabs + n * beside;
         if (group >= groups) break;
-        const float w[2] = {
-            float(b[k * P::right_line + group * 8]), float(b[(k + 4) * P::right_line + group * 8])};
-        multiply_tiles(sums[n], x, w);
+        const unsigned w[2] = {
+            tf32_of(b[k * P::right_line + group * 8]), tf32_of(b[(k + 4) * P::right_line + group * 8])};
+        multiply_tf32(sums[n], x, w);
       }
     }
   }
