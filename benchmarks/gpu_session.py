@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu_session --out FOLDER`: a whole first session on a GPU, in one call, within ten minutes.
 
 What is installed, the tests that need a GPU, the constants, the divisions, the benchmarks, each a process of its own
-with its share of the time. What fails is written down and the next one begins. The folder then has
+with its share of the time. What fails, or takes longer, is written down and the next one begins. The folder then has
 
     session.txt   everything that was said        session.json   how each step ended, and its seconds
     cuda.json     all rows                        cuda.md, cuda.png   tables and picture
@@ -17,7 +17,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +29,12 @@ __all__ = ["STEPS", "Ended", "Step", "main", "session"]
 
 _TOTAL = 570.0  # seconds
 _ROW = 35.0  # seconds that the last row may take that is begun in time
+_LAST_WORDS = 5.0  # seconds in which a step that was interrupted may say what it has found
+
+# Every test compiles kernels for seconds: where pytest-xdist is installed, several do so at once.
+_AT_ONCE = ("-n", "8") if find_spec("xdist") else ()
+_GPU_TESTS = "tests/cuda", "tests/kernels/test_kernel_devices.py"
+_TESTS = ("pytest", "-m", "gpu and not slow", "-q", "-p", "no:cacheprovider", *_AT_ONCE, *_GPU_TESTS)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Step:
 
 STEPS = (
     Step("doctor", ("rnnkit", "doctor"), 30),
-    Step("tests", ("pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider"), 150),
+    Step("tests", _TESTS, 150),
     Step("constants", ("benchmarks", "constants", "--backend", "cuda"), 60, timed=True),
     Step("divisions", ("benchmarks", "divisions", "--backend", "cuda"), 120, timed=True),
     Step("benchmarks", ("benchmarks", "recurrent", "inference", "options", "--backend", "cuda"), 210, timed=True),
@@ -110,8 +118,13 @@ def _ran(step: Step, limit: float, out: Path, log: TextIO) -> Ended:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupted first, upon which pytest tells the failures that it has seen; then all its children too."""
     if hasattr(os, "killpg"):
-        os.killpg(process.pid, signal.SIGKILL)
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_LAST_WORDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
     process.wait()

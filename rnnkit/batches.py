@@ -20,11 +20,13 @@ __all__ = ["Batch", "Form", "Source", "checked", "from_arrays", "source"]
 @dataclass(frozen=True)
 class Form:
     """What a model takes: the dtype of x (whole numbers where its first layer chooses by index), that of everything
-    else, and how many axes x has with the batch, where that is known."""
+    else, how many axes x has with the batch, where that is known, and what raises for targets that are none, where
+    they are looked at before they leave main memory."""
 
     x: np.dtype[Any]
     dtype: np.dtype[Any]
     rank: int | None = None
+    targets: Callable[[Array], Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +170,8 @@ def checked(
         reset = beside("reset", reset, lengths)
     x = to_array("x", x, form.x)
     y = None if y is None else to_array("y", y, form.dtype)
+    if y is not None and form.targets is not None:
+        form.targets(y)
     if lengths is not None:
         if mask is not None:
             raise ValueError("mask and lengths both say which steps are real: pass one of them")

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from rnnkit_kernels.backends import Backend
+from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.devices import host
 from rnnkit_kernels.types import Array
 
@@ -21,6 +23,7 @@ from . import layers
 from .files import write_atomically
 from .layers.base import Shape
 from .model import Sequential
+from .placing import there
 from .spelling import read, spell
 
 __all__ = [
@@ -109,17 +112,20 @@ def write(path: Path, tensors: dict[str, Array], config: dict[str, Any]) -> None
     write_atomically(path, to_bytes(whole, {"rnnkit": json.dumps(config)}))
 
 
-def load(path: str | PathLike[str], custom: Iterable[Any] = ()) -> Any:
+def load(path: str | PathLike[str], custom: Iterable[Any] = (), *, backend: str = "auto") -> Any:
     """The model that `save` wrote, a `Sequential` or an `EncoderDecoder`: layers, weights, dtype, seed, and how it was
     compiled.
 
     custom   classes of your own that the model was made of, such as the cell of an RNN: they are code, a file only
              names them
-    raises   FileNotFoundError; ValueError, in a sentence, for a file that is cut short, is no rnnkit model, or whose
-             weights do not match its configuration. Sizes are compared before any memory is taken.
+    backend  what it is to run on, as of a `Sequential`: a file does not say what it ran on
+    raises   what a `Sequential` raises for its backend; FileNotFoundError; ValueError, in a sentence, for a file that
+             is cut short, is no rnnkit model, or whose weights do not match its configuration. Sizes are compared
+             before any memory is taken.
     The optimizer's moments are not saved: training goes on with fresh ones.
     """
-    return opened(path, "a model", lambda file: _model(file, custom))
+    kernels = backend_of(backend)
+    return opened(path, "a model", lambda file: _model(file, custom, kernels))
 
 
 def opened(path: str | PathLike[str], what: str, make: Callable[[Opened], T]) -> T:
@@ -151,7 +157,7 @@ def opened(path: str | PathLike[str], what: str, make: Callable[[Opened], T]) ->
         raise ValueError(f"{path} cannot be read as {what}: {error}") from None
 
 
-def _model(file: Opened, custom: Iterable[Any]) -> Any:
+def _model(file: Opened, custom: Iterable[Any], kernels: Backend) -> Any:
     kind = file.config.get("format")
     if kind == FORECASTER:
         raise ValueError("it is a forecaster, which Forecaster.load reads")
@@ -163,7 +169,8 @@ def _model(file: Opened, custom: Iterable[Any]) -> Any:
         model = from_config(file.config, file.sizes, custom)
     else:
         raise ValueError("it is a safetensors file without a model of rnnkit in it")
-    model.params = filled(model.params, file.tensor)
+    model.backend = kernels
+    model.params = there(kernels, filled(model.params, file.tensor))
     return model
 
 

@@ -25,16 +25,19 @@ class Before:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._params, self._shapes = list(model.params), list(model.shapes)
-        self._moments, self._states = model.optimizer_state, dict(model.states)
-        drawn = model.weight_rng, model.order_rng, model.dropout_rng
+        sides = getattr(model, "sides", (model,))
+        self._sides = [(side, list(side.params), list(side.shapes)) for side in sides]
+        self._rest = {name: value for name, value in vars(model).items() if name in ("optimizer_state", "bridge")}
+        self._states = dict(model.states)
+        drawn = model.order_rng, model.dropout_rng, *[side.weight_rng for side in sides]
         self._streams = [(rng, rng.bit_generator.state) for rng in drawn]
 
     def put_back(self) -> None:
         """The model as it was, the numbers that it draws next among it; one that was not built is unbuilt again."""
-        model = self._model
-        model.params, model.shapes = list(self._params), list(self._shapes)
-        model.optimizer_state, model.states = self._moments, dict(self._states)
+        for side, params, shapes in self._sides:
+            side.params, side.shapes = list(params), list(shapes)
+        vars(self._model).update(self._rest)
+        self._model.states = dict(self._states)
         for rng, state in self._streams:
             rng.bit_generator.state = state
 

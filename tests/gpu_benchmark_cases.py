@@ -66,6 +66,9 @@ class NoPlace:
     def processors(self):
         return self._processors
 
+    def large_clusters(self):
+        return 0
+
 
 def plan(device=None, **options):
     given = {"effort": SHORT, **options}

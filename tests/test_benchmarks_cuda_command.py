@@ -1,6 +1,8 @@
 """The command line of the benchmarks on a GPU, and the whole session in one call."""
 
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,6 +139,26 @@ def test_the_session_is_everything_within_ten_minutes():
     assert sum(step.share for step in gpu_session.STEPS) <= 570
     for step in gpu_session.STEPS[2:]:
         assert parse([*step.command[1:], "--seconds", "5", "--save", "here.json"]).backend == "cuda"
+
+
+def test_the_session_s_tests_are_all_that_need_a_gpu_but_the_slow_ones():
+    command = next(step.command for step in gpu_session.STEPS if step.name == "tests")
+    assert command[:3] == ("pytest", "-m", "gpu and not slow")
+    root = Path(__file__).parent
+    marked = [file for file in root.rglob("test_*.py") if re.search(r"mark\.gpu\b", file.read_text(encoding="utf-8"))]
+    assert len(marked) > 2
+    for file in marked:
+        assert any(file.is_relative_to(root.parent / folder) for folder in command if folder.startswith("tests/")), file
+
+
+def test_a_step_whose_time_is_up_is_interrupted_first_and_says_what_it_has_found(monkeypatch, tmp_path):
+    lines = ["import time", "try:", "    print('begun', flush=True)", "    time.sleep(60)", "except KeyboardInterrupt:"]
+    (tmp_path / "talker.py").write_text("\n".join([*lines, "    print('last words')", ""]))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (ended,) = gpu_session.session(tmp_path, 3.0, [Step("talker", ("talker",), 3.0)])
+    assert ended.code is None
+    assert ended.seconds < 7
+    assert "begun\nlast words" in (tmp_path / "session.txt").read_text()
 
 
 def test_the_session_ends_well_where_every_step_does(monkeypatch, tmp_path):

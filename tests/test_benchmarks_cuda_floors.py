@@ -74,19 +74,22 @@ def test_the_constants_of_the_choice_are_fitted_to_the_times():
             again = -(-8 // (132 // c * r))
             times[f"s{s} c{c} r{r}"] = again * ((0.1 if c == 1 else 0.4) + 4 * H * H * r / c / 1e5)
         times |= {"levels": 1.5 + 4 * H * H * 8 / 1e7, "TF32 levels": 2.5 + 4 * H * H * 8 / 4e7}
+        times |= {"bf16 levels": 2.5 + 4 * H * H * 8 / 8e7}
         rows.append(row("LSTM", (8, 10, 4, H), steps=10, values={k: 10 * v / 1e6 for k, v in times.items()}))
-    whole, apart, rounded = divisions.fitted(rows, 132)
+    whole, apart, rounded, pairs = divisions.fitted(rows, 132)
     assert "_MEETING = 0.100, _CLUSTER_MEETING = 0.400, _OF_A_BLOCK = 1e+05, and be off by at most 0%" in whole
     assert "_LAUNCH = 1.500, _PRODUCTS = 1e+07" in apart
-    assert "_LAUNCH = 2.500, _TENSOR = 4e+07" in rounded
+    assert "_LAUNCH = 2.500, _TENSOR of TF32 levels = 4e+07" in rounded
+    assert "_LAUNCH = 2.500, _TENSOR of bf16 levels = 8e+07" in pairs
     few = [row("LSTM", (8, 10, 4, 64), steps=10, values={"levels": 1e-5, "s4 c1 r1": 2e-5})]
     assert divisions.fitted(few, 132) == []
 
 
 def test_the_sweep_tells_the_best_beside_what_is_chosen():
-    found = row("LSTM back", values={"levels": 4e-4, "s4 c2 r1": 1e-4, "s8 c8 r4": 3e-4}, reference="s8 c8 r4")
+    times = {"levels": 4e-4, "s4 c2 r1": 1e-4, "s8 c8 r4": 3e-4, "bf16 levels": 5e-5}
+    found = row("LSTM back", values=times, reference="s8 c8 r4")
     line = table.line(divisions.columns(plan()), found)
-    assert line.split()[3:] == ["s4", "c2", "r1", "1.000", "s8", "c8", "r4", "3.000", "3.00", "4.000", "3"]
+    assert line.split()[3:] == ["s4", "c2", "r1", "1.000", "s8", "c8", "r4", "3.000", "3.00", "4.000", "4"]
     notes = divisions.notes([found], plan())
     assert any("more than 1.1 times the best: LSTM back (64, 100, 128, 128)" in note for note in notes)
 

@@ -36,7 +36,7 @@ def test_cudnns_modules_make_the_textbooks_numbers_in_every_precision(cell, back
     found = _row(case, pytorch.entrants(case, FakeDevice()))
     assert not found.failed
     assert not found.left_out
-    assert set(found.values) == {f"PyTorch{p}{g}" for p in ("", " TF32", " fp16") for g in ("", " graph")}
+    assert set(found.values) == {f"PyTorch{p}{g}" for p in ("", " TF32", " fp16", " bf16") for g in ("", " graph")}
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -48,7 +48,7 @@ def test_both_directions_are_one_module_and_make_the_textbooks_numbers(cell):
     assert {"forward.W", "backward.U"} <= set(case.expected)
     found = _row(case, pytorch.entrants(case, FakeDevice()))
     assert not found.failed
-    assert len(found.values) == 6
+    assert len(found.values) == 8
 
 
 def test_a_wrong_weight_of_a_module_is_found():
@@ -59,11 +59,12 @@ def test_a_wrong_weight_of_a_module_is_found():
     assert not runner.verdict(lambda: other.expected).ok
 
 
-def test_strict_numbers_are_held_to_float32_and_others_to_ten_bits():
+def test_strict_numbers_are_held_to_float32_and_others_to_ten_bits_or_seven():
     case = work()
     allowed = {p.title: pytorch.runner(case, FakeDevice(), p).tolerance for p in pytorch.PRECISIONS}
-    assert allowed == {"": case.tolerance, " TF32": loosely(case), " fp16": loosely(case)}
-    assert loosely(case) == pytest.approx(2**13 * case.tolerance)
+    ten, seven = loosely(case), loosely(case, "bf16")
+    assert allowed == {"": case.tolerance, " TF32": ten, " fp16": ten, " bf16": seven}
+    assert (ten, seven) == pytest.approx((2**13 * case.tolerance, 2**16 * case.tolerance))
 
 
 def test_the_precision_is_set_for_cudnn_and_for_products_before_every_block():
@@ -87,7 +88,7 @@ def test_where_pytorch_is_not_installed_its_contenders_are_left_out(monkeypatch)
     with pytest.raises(Absent, match="pip install 'rnnkit\\[bench\\]'"):
         pytorch.import_torch()
     found = _row(work(), pytorch.entrants(work(), FakeDevice()))
-    assert len(found.left_out) == 6
+    assert len(found.left_out) == 8
     assert not found.failed
 
 
@@ -110,7 +111,7 @@ def test_what_pytorch_has_for_an_option_makes_the_textbooks_numbers(label):
     found = _row(case, makers)
     assert not found.failed
     assert not found.left_out
-    expected = {"layer norm": 4, "lengths": 1, "recurrent dropout": 2, "bidirectional": 6}
+    expected = {"layer norm": 4, "lengths": 1, "recurrent dropout": 2, "bidirectional": 8}
     assert len(found.values) == expected[label]
 
 

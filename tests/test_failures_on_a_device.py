@@ -138,9 +138,3 @@ def test_predictions_that_are_not_finite_name_the_batch_and_leave_the_states() -
         if device:
             np.testing.assert_array_equal(here(model.states)[0]["h"], before[0]["h"])
     assert told[1] == told[0]
-
-
-def test_an_encoder_decoder_is_refused_on_a_gpu_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnkit.encoder_decoder.pair.backend_of", lambda name: ON_A_DEVICE)
-    with pytest.raises(ValueError, match="an EncoderDecoder runs on the CPU in this version: backend='auto'"):
-        rnnkit.EncoderDecoder(L.GRU(3), [L.GRU(3, return_sequences=True), L.Dense(5)], backend="cuda")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from device_models import MODELS, STEPS, L, X, Y, assert_close, model_of
+from device_models import LABELS, MODELS, STEPS, L, X, Y, assert_close, model_of
 
 import rnnkit
 from rnnkit import Sequential, bptt, callbacks, gradcheck
@@ -105,6 +105,45 @@ def test_callbacks_see_the_same_logs_and_only_one_that_reads_those_of_a_batch_wa
         assert_close(found, wanted)
 
 
+def test_a_users_own_mean_is_added_up_in_double_as_on_the_cpu() -> None:
+    found = []
+    for device in (False, True):
+        model, x, y = model_of("GRU", device, metrics=[lambda wanted, y: np.mean(np.abs(wanted - y))])
+        found.append(model.fit(x, y, batch_size=5, epochs=2, verbose=0).history)
+    assert_close(found[1], found[0])
+
+
+WATCHED: dict[str, dict[str, Any]] = {
+    "the best weights": {
+        "validation_split": 0.25, "epochs": 4, "optimizer": rnnkit.optimizers.SGD(0.5, momentum=0.9),
+        "callbacks": lambda path: callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True),
+    },
+    "files of weights": {"callbacks": lambda path: callbacks.ModelCheckpoint(path / "m.safetensors", monitor="loss")},
+    "a rate that is halved": {
+        "epochs": 3, "callbacks": lambda path: callbacks.ReduceLROnPlateau("loss", patience=0, factor=0.5, min_delta=9),
+    },
+    "weights of classes": {"y": LABELS, "class_weight": {0: 1.0, 1: 2.0, 2: 0.5}},
+    "rows that begin anew": {"reset": np.arange(6) == np.arange(24)[:, None] % 6},
+    "a mask": {"mask": np.arange(6) < 1 + np.arange(24)[:, None] % 6, "weighted_metrics": ["mse"]},
+    "a mean of two gradients": {"optimizer": rnnkit.optimizers.Nadam(0.1, gradient_accumulation_steps=2, clipnorm=0.1)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_what_fit_is_told_beside_the_data_leads_to_the_same_weights(name: str, tmp_path: Any) -> None:
+    weights, told = [], WATCHED[name]
+    for device in (False, True):
+        given = {"epochs": 2, "batch_size": 5, "verbose": 0} | told
+        compiled = {k: given.pop(k) for k in ("optimizer", "loss", "weighted_metrics") if k in given}
+        if "callbacks" in given:
+            given["callbacks"] = [given["callbacks"](tmp_path)]
+        model, x, y = model_of("LSTM", device, **compiled)
+        model.fit(x, given.pop("y", y), **given)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_logs_of_a_batch_that_are_read_later_are_those_of_that_batch() -> None:
     kept: dict[bool, list[Any]] = {False: [], True: []}
     for device in (False, True):
@@ -131,6 +170,7 @@ def test_a_stream_runs_in_main_memory_and_gives_the_same() -> None:
 def test_a_trace_is_the_same_and_lies_in_main_memory() -> None:
     (model, x, y), (there, _, _) = model_of("LSTM", False), model_of("LSTM", True)
     found, wanted = bptt.trace(there, x[:3], y[:3]), bptt.trace(model, x[:3], y[:3])
+    assert type(found.loss) is float
     assert found.loss == wanted.loss
     for name, gate in wanted[0].gates.items():
         np.testing.assert_array_equal(found[0].gates[name], gate)

@@ -26,7 +26,7 @@ from .watched import Call, WatchedPlace, told
 __all__ = ["HELP", "columns", "fitted", "name_of", "notes", "rows"]
 
 HELP = "a step's kernels by themselves, us: the best division, what is chosen, levels"
-LEVELS, ROUNDED = "levels", "TF32 levels"
+LEVELS, ROUNDED = "levels", {"TF32 levels": "tf32", "bf16 levels": "bf16"}
 _NUMBERS, _FEWEST = 1 << 21, 64  # of h and steps that are run: so many that what a launch costs does not count
 _LOSS = 1.1
 _MOST, _LEAST, _SECONDS = 14, 3, 0.5  # divisions of a row; what it takes to time one that is compiled
@@ -73,7 +73,7 @@ def notes(found: Sequence[GpuRow], plan: GpuPlan) -> list[str]:
 def fitted(found: Sequence[GpuRow], processors: int) -> list[str]:
     """The constants of `cuda_gpu.choice`'s estimate that come nearest to the times, relative to each, by least squares:
     of persistent kernels (meetings, products of a block) and of levels (launch, products of the GPU)."""
-    whole, apart = [], {LEVELS: [], ROUNDED: []}
+    whole, apart = [], {name: [] for name in (LEVELS, *ROUNDED)}
     for row in found:
         cell, back = CELLS[row.label.split()[0]](1).make_cell(), row.label.endswith("back")
         B, _, _, H = row.shape
@@ -89,7 +89,7 @@ def fitted(found: Sequence[GpuRow], processors: int) -> list[str]:
             whole.append(([again * term for term in terms], time))
     lines = []
     known = ((whole, ("_MEETING", "_CLUSTER_MEETING", "_OF_A_BLOCK")), (apart[LEVELS], ("_LAUNCH", "_PRODUCTS")))
-    for times, names in (*known, (apart[ROUNDED], ("_LAUNCH", "_TENSOR"))):
+    for times, names in (*known, *((apart[name], ("_LAUNCH", f"_TENSOR of {name}")) for name in ROUNDED)):
         if (told := _least_squares(times, names)) is not None:
             lines.append(f"cuda_gpu.choice would describe {len(times)} times best with {told}")
     return lines
@@ -116,7 +116,8 @@ def _way(cell: str, back: bool) -> str:
 
 
 def _best(row: GpuRow) -> str:
-    return min(row.values, key=lambda name: row.values[name]) if row.values else ""
+    """Of those that round nothing."""
+    return min((name for name in row.values if name not in ROUNDED), key=lambda name: row.values[name], default="")
 
 
 def _all(row: GpuRow) -> str:
@@ -125,11 +126,11 @@ def _all(row: GpuRow) -> str:
 
 
 def _row(plan: GpuPlan, work: Workload, back: bool, many: int) -> GpuRow:
-    """All in turn: levels, what is chosen, and the most promising of the others."""
+    """All in turn: levels, what is chosen, the most promising of the others, and levels that round."""
     B, _, _, H = work.shape
     place, cell = plan.device.backend.place, work.layer.make_cell()
     processors, capability = place.processors()
-    chosen = choose(cell, back, H, B, 4, processors, capability)
+    chosen = choose(cell, back, H, B, 4, processors, capability, None, place.large_clusters())
     try:
         others = list(best(cell, back, H, B, plan.constants, clusters=capability >= 90))
     except Absent:
@@ -137,7 +138,8 @@ def _row(plan: GpuPlan, work: Workload, back: bool, many: int) -> GpuRow:
     tried = dict.fromkeys([None, chosen, *others[:many]])
     case = _Case(plan, work, back)
     makers = {name_of(d): partial(case.runner, d, needed=d in (None, chosen)) for d in tried}
-    makers[ROUNDED] = partial(case.runner, None, needed=True, rounding="tf32")
+    for name, rounding in ROUNDED.items():
+        makers[name] = partial(case.runner, None, needed=True, rounding=rounding)
 
     def expected() -> dict[str, Any]:
         return {name: a for name, a in plan.right_answer(work).items() if (name != "y") == back}
@@ -194,5 +196,5 @@ class _Case:
             lambda found: found,
             checked=checked,
             kernel=lambda: told(own, long=True),
-            tolerance=loosely(self._work) if rounding else self._work.tolerance,
+            tolerance=loosely(self._work, rounding) if rounding else self._work.tolerance,
         )

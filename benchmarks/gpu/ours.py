@@ -17,28 +17,35 @@ from .device import Device
 from .runner import Absent, GpuRunner
 from .watched import Call, WatchedPlace, told
 
-__all__ = ["ForcedBackend", "entrants", "loosely", "runner"]
+__all__ = ["ROUNDINGS", "ForcedBackend", "entrants", "loosely", "runner"]
 
 LEVELS, PERSISTENT = "levels", "persistent"  # kinds of kernels
+ROUNDINGS = {"TF32": "tf32", "bf16": "bf16"}  # what products may be rounded to, by its title
 Divide = Callable[[Any, bool, int, int], Division]
 
 
 def entrants(work: Workload, device: Device, divide: Divide) -> dict[str, Callable[[], GpuRunner]]:
-    """ "rnnkit" as it chooses, "levels" and "persistent" where that is the other kind, the same with products rounded
-    to TF32, where there are any, and "alone": the recurrence's own kernels of "rnnkit" once more, without what stands
-    before and behind them.
+    """ "rnnkit" as it chooses, "levels" and "persistent" where that is the other kind; "TF32" and "bf16" as it chooses
+    where products may be rounded so, if any are, and as levels; and "alone": the recurrence's own kernels of "rnnkit"
+    once more, without what stands before and behind them.
 
     divide: (cell, back, units, rows) -> the division of a persistent kernel, or Absent raised
     """
-    chosen, rounded = _Once(partial(runner, work, device)), _Once(partial(runner, work, device, rounding="tf32"))
-    return {
+    chosen = _Once(partial(runner, work, device))
+    found = {
         "rnnkit": chosen,
         "rnnkit levels": lambda: _unless(LEVELS, chosen(), runner(work, device, _Forced(None))),
         "rnnkit persistent": lambda: _unless(PERSISTENT, chosen(), runner(work, device, _Forced(divide))),
-        "rnnkit TF32": lambda: _rounding(rounded()),
-        "rnnkit TF32 levels": lambda: _unless(LEVELS, rounded(), runner(work, device, _Forced(None), rounding="tf32")),
-        "rnnkit alone": lambda: _alone(chosen()),
     }
+    for title, rounding in ROUNDINGS.items():
+        rounded = _Once(partial(runner, work, device, rounding=rounding))
+        found[f"rnnkit {title}"] = partial(_rounding, title, rounded, chosen)
+        found[f"rnnkit {title} levels"] = partial(_rounded_levels, work, device, rounding, rounded)
+    return found | {"rnnkit alone": lambda: _alone(chosen())}
+
+
+def _rounded_levels(work: Workload, device: Device, rounding: str, rounded: _Once) -> GpuRunner:
+    return _unless(LEVELS, rounded(), runner(work, device, _Forced(None), rounding))
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def runner(work: Workload, device: Device, how: _Forced | None = None, rounding:
         whole = {"y": found[0]} | ({"dx": found[2], **found[1]} if work.backward else {})
         return {name: base.host(a) for name, a in whole.items()}
 
-    allowed = loosely(work) if rounding else work.tolerance
+    allowed = loosely(work, rounding) if rounding else work.tolerance
     return _Ours(run, arrays, checked=checked, kernel=lambda: told(kept.calls), tolerance=allowed, kept=kept)
 
 
@@ -135,10 +142,10 @@ class _Once:
         return self._made
 
 
-def loosely(work: Workload) -> float:
-    """The tolerance of numbers with ten bits behind the point: fp16 and TF32 alike."""
+def loosely(work: Workload, rounding: str = "tf32") -> float:
+    """The tolerance of numbers with ten bits behind the point, fp16 and TF32 alike, or with bf16's seven."""
     B, T, F, H = work.shape
-    return tolerance("float16", terms=F + H, steps=T, rows=B * T)
+    return (8 if rounding == "bf16" else 1) * tolerance("float16", terms=F + H, steps=T, rows=B * T)
 
 
 def _kinds(chosen: Any) -> set[str]:
@@ -156,12 +163,19 @@ def _unless(kind: str, chosen: Any, other: GpuRunner) -> GpuRunner:
     return other
 
 
-def _rounding(rounded: Any) -> GpuRunner:
-    """The runner, unless persistent kernels are chosen, which round nothing."""
-    rounded.checked()
-    if _kinds(rounded) == {PERSISTENT}:
-        raise Absent("persistent kernels are chosen, which do not round to TF32")
-    return rounded
+def _rounding(title: str, rounded: _Once, chosen: _Once) -> GpuRunner:
+    """The runner that may round, unless its kernels are those of the one that may not."""
+    if _texts(rounded()) == _texts(chosen()):
+        raise Absent(f"kernels are chosen that do not round to {title}")
+    found: GpuRunner = rounded()
+    return found
+
+
+def _texts(runner: Any) -> set[tuple[str, ...]]:
+    """What the kernels of the runner's watched call were compiled from."""
+    if not runner.kept.calls:
+        runner.checked()
+    return {call.text for call in runner.kept.calls if call.recurrent}
 
 
 def _alone(chosen: Any) -> GpuRunner:

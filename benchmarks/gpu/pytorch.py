@@ -1,5 +1,5 @@
-"""PyTorch's nn.LSTM, nn.GRU and nn.RNN on a device, which are cuDNN's on a GPU, in strict float32, TF32 and float16;
-each also replayed from a CUDA graph, which takes the time of the host out.
+"""PyTorch's nn.LSTM, nn.GRU and nn.RNN on a device, which are cuDNN's on a GPU, in strict float32, TF32, float16
+and bfloat16; each also replayed from a CUDA graph, which takes the time of the host out.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["PRECISIONS", "Precision", "entrants", "packed"]
 
 @dataclass(frozen=True)
 class Precision:
-    """title: behind the name; tf32: whether products may round to it; half: whether everything is float16."""
+    """title: behind the name; tf32: whether products may round to it; dtype: of everything."""
 
     title: str
     tf32: bool = False
-    half: bool = False
+    dtype: str = "float32"
 
     def set(self) -> None:
         """For cuDNN and for matrix products: by itself PyTorch lets cuDNN use TF32."""
@@ -37,14 +37,23 @@ class Precision:
 
     @property
     def strict(self) -> bool:
-        return not self.tf32 and not self.half
+        return not self.tf32 and self.dtype == "float32"
+
+    def allowed(self, work: Workload) -> float:
+        """The tolerance."""
+        return work.tolerance if self.strict else loosely(work, "bf16" if self.dtype == "bfloat16" else "tf32")
 
 
-PRECISIONS = (Precision(""), Precision(" TF32", tf32=True), Precision(" fp16", tf32=True, half=True))
+PRECISIONS = (
+    Precision(""),
+    Precision(" TF32", tf32=True),
+    Precision(" fp16", tf32=True, dtype="float16"),
+    Precision(" bf16", tf32=True, dtype="bfloat16"),
+)
 
 
 def entrants(work: Workload, device: Device) -> dict[str, Callable[[], GpuRunner]]:
-    """ "PyTorch", "PyTorch TF32", "PyTorch fp16", and each with " graph" behind it."""
+    """ "PyTorch", "PyTorch TF32", "PyTorch fp16", "PyTorch bf16", and each with " graph" behind it."""
     found = {}
     for precision in PRECISIONS:
         for end, recorded in (("", False), (" graph", True)):
@@ -109,15 +118,14 @@ def _made(
 
     precision.set()
     call = device.recorded(run) if recorded else run
-    allowed = work.tolerance if precision.strict else loosely(work)
-    return GpuRunner(call, arrays, before=precision.set, kernel=lambda: "PyTorch", tolerance=allowed)
+    return GpuRunner(call, arrays, before=precision.set, kernel=lambda: "PyTorch", tolerance=precision.allowed(work))
 
 
 def _tensor(a: Any, device: Device, precision: Precision) -> Any:
     """Steps first."""
     torch = import_torch()
-    there = torch.from_numpy(np.ascontiguousarray(a.swapaxes(0, 1))).to(device.name)
-    return there.half() if precision.half else there
+    there = torch.from_numpy(np.ascontiguousarray(a.swapaxes(0, 1)))
+    return there.to(device.name).to(getattr(torch, precision.dtype))
 
 
 _ROWS = {"W": "weight_ih_l0", "U": "weight_hh_l0", "b": "bias_ih_l0", "b_h": "bias_hh_l0"}
@@ -140,8 +148,7 @@ def _module(work: Workload, device: Device, precision: Precision) -> tuple[Any, 
             for prefix, end in _DIRECTIONS.items():
                 for name, w in module_of(work.cell, work.params, prefix).named_parameters():
                     getattr(module, name + end).copy_(w)
-    module = module.to(device.name)
-    module = module.half() if precision.half else module
+    module = module.to(device.name).to(getattr(torch, precision.dtype))
     return module, dict(module.named_parameters())
 
 

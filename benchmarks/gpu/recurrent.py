@@ -23,6 +23,7 @@ __all__ = ["HELP", "columns", "left_out", "notes", "over", "rows"]
 HELP = "forward and backward through time on the GPU; times of PyTorch's over rnnkit's"
 _PORTABLE = 8  # blocks of a cluster
 _PEERS = {"PyTorch": "fp32", "PyTorch TF32": "TF32", "PyTorch fp16": "fp16", "PyTorch graph": "graph"}
+_ALIKE = (("TF32", "TF32"), ("bf16", "bf16"), ("fp16", "bf16"))  # PyTorch's and rnnkit's that round as much
 
 
 def columns(plan: GpuPlan) -> tuple[table.Column, ...]:
@@ -58,8 +59,10 @@ def notes(found: list[GpuRow], plan: GpuPlan) -> list[str]:
                 means.append(f"{title} {told(geometric_mean(ratios))} (smallest {min(ratios):.2f})")
         if means:
             lines.append(f"{cell}, geometric means: {', '.join(means)}")
-    if alike := [f"{row.label} {row.shape} {ratio:.2f}" for row in found if (ratio := _rounded(row)) is not None]:
-        lines.append(f"PyTorch's TF32 over rnnkit's TF32: {', '.join(alike)}")
+    for theirs, own in _ALIKE:
+        ratios = [(row, _rounded(row, theirs, own)) for row in found]
+        if alike := [f"{row.label} {row.shape} {ratio:.2f}" for row, ratio in ratios if ratio is not None]:
+            lines.append(f"PyTorch's {theirs} over rnnkit's {own}: {', '.join(alike)}")
     lines.append(
         "kernel: `all c2` takes all steps in clusters of 2 blocks, `1 level` is launched for each step. fp32, TF32, "
         "fp16: cuDNN through PyTorch; graph: fp32 replayed from a CUDA graph. alone: the recurrence's kernels by "
@@ -105,9 +108,9 @@ def over(name: str, title: str, width: int = 6) -> table.Column:
     return table.number(name, title, width, lambda row: row.over(name), 2)
 
 
-def _rounded(row: GpuRow) -> float | None:
-    ours, theirs = row.values.get("rnnkit TF32"), row.values.get("PyTorch TF32")
-    return None if ours is None or theirs is None else theirs / ours
+def _rounded(row: GpuRow, theirs: str, own: str) -> float | None:
+    time, other = row.values.get(f"rnnkit {own}"), row.values.get(f"PyTorch {theirs}")
+    return None if time is None or other is None else other / time
 
 
 def _sequence(row: GpuRow) -> float | None:

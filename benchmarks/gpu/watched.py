@@ -14,9 +14,11 @@ __all__ = ["Call", "WatchedPlace", "told"]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One `repeat` of a module. arrays: those whose addresses stand in the table; kept, for a repetition uses them."""
+    """One `repeat` of a module. text: what the module was compiled from, as `Place.module` is given it; arrays: those
+    whose addresses stand in the table; kept, for a repetition uses them."""
 
     module: Module
+    text: tuple[str, ...] = field(repr=False)
     launches: tuple[Launch, ...]
     table: Any
     steps: int
@@ -44,7 +46,7 @@ class WatchedPlace:
 
     def module(self, *text: str) -> Any:
         found = self._place.module(*text)
-        return found if self._calls is None else _Noting(found, self)
+        return found if self._calls is None else _Noting(found, self, text)
 
     def address(self, array: Any) -> int:
         if self._calls is not None:
@@ -61,18 +63,18 @@ class WatchedPlace:
         finally:
             self._calls, self._arrays = None, []
 
-    def note(self, module: Module, launches: Sequence[Launch], table: Any, steps: int) -> None:
+    def note(self, module: Module, text: tuple[str, ...], launches: Sequence[Launch], table: Any, steps: int) -> None:
         if self._calls is not None:
-            self._calls.append(Call(module, tuple(launches), table, steps, self._arrays))
+            self._calls.append(Call(module, text, tuple(launches), table, steps, self._arrays))
             self._arrays = []
 
 
 class _Noting:
-    def __init__(self, module: Module, place: WatchedPlace) -> None:
-        self._module, self._place = module, place
+    def __init__(self, module: Module, place: WatchedPlace, text: tuple[str, ...]) -> None:
+        self._module, self._place, self._text = module, place, text
 
     def repeat(self, launches: Sequence[Launch], table: Any, steps: int) -> None:
-        self._place.note(self._module, launches, table, steps)
+        self._place.note(self._module, self._text, launches, table, steps)
         self._module.repeat(launches, table, steps)
 
 
@@ -93,7 +95,8 @@ def _short(call: Call) -> str:
 
 
 def _told(launch: Launch, steps: int) -> str:
-    across, down = launch.blocks
+    across, down, calls = launch.grid
     clusters = f", clusters of {launch.cluster}" if launch.cluster > 1 else ""
     times = f", {steps} times" if steps > 1 else ""
-    return f"{launch.kernel}: {across * down} blocks of {launch.threads} threads{clusters}{times}"
+    at_once = f", {calls} calls at once" if calls > 1 else ""
+    return f"{launch.kernel}: {across * down * calls} blocks of {launch.threads} threads{clusters}{times}{at_once}"

@@ -13,92 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .contract import Cell, Gradients, Tape
+from .contract import Cell
 from .devices import host
 from .elementwise import Elementwise
+from .pairs import ConvolutionKernel, Kernel
 from .sentences import unknown
-from .steps import Steps
-from .textbook import convolution, recurrence
 from .types import Array
 
 if TYPE_CHECKING:
     from .numba_cpu.pooling.windows import CompiledPooling
-    from .numba_cpu.streaming import CompiledSteps
 
 __all__ = ["NAMES", "Backend", "ConvolutionKernel", "Kernel", "backend"]
 
-NAMES = ("auto", "cuda", "cuda-tf32", "numba", "numpy")
+NAMES = ("auto", "cuda", "cuda-bf16", "cuda-tf32", "numba", "numpy")
 
 _ASKED = "asked for by name"
 _WITHOUT = "pip install 'rnnkit[numba]' compiles the kernels and makes them several times as fast"
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """The pair of one cell on one backend; the contract is `contract`'s. `origin` names what really runs."""
-
-    cell: Cell
-    origin: str = "textbook"
-
-    def forward(
-        self,
-        weights: dict[str, Array],
-        x: Array,
-        state0: dict[str, Array],
-        *,
-        mask: Array | None = None,
-        drop: Array | None = None,
-        zone: dict[str, Any] | None = None,
-        reset: Array | None = None,
-        fresh: dict[str, Array] | None = None,
-        tape: bool = True,
-    ) -> tuple[Array, dict[str, Array], Tape | None]:
-        """tape: False says that nobody will go back; a compiled kernel then keeps nothing, and gives None for it."""
-        return recurrence.forward(
-            self.cell, weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh
-        )
-
-    def backward(
-        self,
-        tape: Tape,
-        dh: Array,
-        dstate: dict[str, Array] | None = None,
-        *,
-        clip: float | None = None,
-        dx: bool = True,
-    ) -> Gradients:
-        """dx: False says that nobody asks for dL/dx, and `Gradients.x` may be None."""
-        return recurrence.backward(tape, dh, dstate, clip=clip, dx=dx)
-
-    def steps(
-        self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None
-    ) -> Steps | CompiledSteps:
-        """The cell fed one step at a time, with the weights as they are now; `zone`: shares only."""
-        return Steps(self, weights, state0, zone)
-
-
-@dataclass(frozen=True)
-class ConvolutionKernel:
-    """The pair of the convolution on one backend; the contract is `textbook.convolution`'s."""
-
-    origin: str = "textbook"
-
-    def forward(
-        self, weights: dict[str, Array], x: Array, window: convolution.Window, groups: int = 1
-    ) -> tuple[Array, convolution.ConvolutionTape]:
-        return convolution.forward(weights, x, window, groups)
-
-    def backward(
-        self, tape: convolution.ConvolutionTape, dy: Array, *, dx: bool = True
-    ) -> tuple[dict[str, Array], Array | None]:
-        return convolution.backward(tape, dy, dx=dx)
-
-
-@dataclass(frozen=True)
 class Backend:
     """Where kernels run.
 
-    name      "cuda", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
+    name      "cuda", "cuda-bf16", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
     place     on a GPU: the `cuda_gpu.place.Place` where its arrays lie; None where they lie in main memory
     rounding  on a GPU: what the factors of the products in a recurrence's steps are rounded to, for tensor cores:
               "tf32" (10 bits behind the point), "bf16" (7 bits), or None. Sums, and all else, stay float32; nothing is
@@ -169,6 +106,15 @@ class Backend:
         """
         return nullcontext(nullcontext()) if self.place is None else self.place.beside()
 
+    def at_once(self, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any] | None:
+        """What two calls of `Kernel.forward_later`, or of `backward_later`, give that do not need each other: on a GPU
+        their kernels are launched as one, if they are the same and of one size. None, with nothing done, elsewhere."""
+        if self.place is None:
+            return None
+        from .cuda_gpu.together import at_once
+
+        return at_once(first, second)
+
     def compiling(self, tell: Callable[[], None]) -> AbstractContextManager[Any]:
         """Within the block `tell` is called whenever something begins to be compiled; what was kept by an earlier
         process, and is only loaded, passes in silence. Raises ImportError as `kernel` does."""
@@ -220,8 +166,8 @@ def backend(name: str = "auto") -> Backend:
     since small models are faster without.
 
     Raises ValueError for a name that this version does not have; ImportError for "numba" and "cuda" where a package is
-    missing; NoDevice, a RuntimeError, for "cuda" and "cuda-tf32" where there is no driver, no device, or too little of
-    it; each says what to do.
+    missing; NoDevice, a RuntimeError, for "cuda", "cuda-bf16" and "cuda-tf32" where there is no driver, no device, or
+    too little of it; each says what to do.
     """
     if name not in NAMES:
         raise unknown("backend", name, NAMES)
@@ -240,7 +186,7 @@ def backend(name: str = "auto") -> Backend:
 
 
 def _on_a_gpu(name: str) -> Backend:
-    from .cuda_gpu.missing import NoDevice, facts
+    from .cuda_gpu.missing import NoDevice, facts, without_tensor_cores
 
     found = facts()
     if found.missing is not None:
@@ -248,4 +194,7 @@ def _on_a_gpu(name: str) -> Backend:
         raise kind(f"backend {name!r} cannot run: {found.missing}")
     from .cuda_gpu.cupy_place import cupy_place
 
-    return Backend(name, _ASKED, cupy_place(), rounding=name.partition("-")[2] or None)
+    place, rounding = cupy_place(), name.partition("-")[2] or None
+    if rounding is not None and (why := without_tensor_cores(rounding, place.processors()[1])) is not None:
+        raise NoDevice(f"backend {name!r} cannot run: {why}")
+    return Backend(name, _ASKED, place, rounding=rounding)

@@ -14,11 +14,21 @@ from .replay import back
 from .textbook.functions import Arrays, relu
 from .types import Array
 
-__all__ = ["Elementwise", "Row"]
+__all__ = ["Decay", "Elementwise", "Row", "decayed"]
 
 Row = tuple[Array, ...]
+Decay = tuple[float, float]  # the share of a weight that a step takes away, and the learning rate that it is times
 
 _F = Arrays()
+
+
+def decayed(p: Array, decay: Decay | None) -> Array:
+    """A parameter after its decay: itself where there is none."""
+    if decay is None:
+        return p
+    share, rate = decay
+    found: Array = p - p * share * rate
+    return found
 
 
 class Elementwise:
@@ -73,8 +83,10 @@ class Elementwise:
         np.add.at(total, places.ravel(), d.ravel())
         return total.reshape(rows, columns)
 
-    def moved(self, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+    def moved(
+        self, rule: str, numbers: Sequence[float], rows: Sequence[Row], decay: Decay | None = None
+    ) -> list[Row | None]:
         """What an optimizer's rule of that name, at those numbers, makes of each row, which is a parameter, its
-        gradient and its slots, of one shape: the new parameter and the new slots. None for a row that no kernel takes,
-        and the rule computes for itself."""
+        gradient and its slots, of one shape: the new parameter, `decayed` first, and the new slots. None for a row
+        that no kernel takes: neither decayed nor moved."""
         return [None] * len(rows)

@@ -50,9 +50,9 @@ class OwnKernel(Kernel):
         tape: bool = True,
     ) -> tuple[Array, dict[str, Array], Tape | None]:
         reset = self.with_any(reset)
-        if without(zone, reset, "P" in weights, x.dtype) is not None or not self.has_work(weights, x):
-            return super().forward(weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh)
-        return self.there(weights, x, state0, mask, drop, tape)
+        if self.goes(weights, x, zone, reset):
+            return self.there(weights, x, state0, mask, drop, tape)
+        return super().forward(weights, x, state0, mask=mask, drop=drop, zone=zone, reset=reset, fresh=fresh)
 
     def backward(
         self,
@@ -63,9 +63,17 @@ class OwnKernel(Kernel):
         clip: float | None = None,
         dx: bool = True,
     ) -> Gradients:
-        if isinstance(tape, self.tapes) and clip is None:
+        if self.goes_back(tape, clip):
             return self.back(tape, dh, dstate, dx)
         return super().backward(tape, dh, dstate, clip=clip, dx=dx)
+
+    def goes(self, weights: dict[str, Array], x: Array, zone: Any, reset: Array | None) -> bool:
+        """Whether the kernels take a call of `forward`; else it is the textbook's."""
+        return without(zone, reset, "P" in weights, x.dtype) is None and self.has_work(weights, x)
+
+    def goes_back(self, tape: Tape, clip: float | None) -> bool:
+        """Whether they take one of `backward`."""
+        return isinstance(tape, self.tapes) and clip is None
 
     def with_any(self, reset: Array | None) -> Array | None:
         """None where no row begins anew, if that can be told."""

@@ -165,7 +165,7 @@ def trace(
     gradients: Any
     gradients, dx = pullback(dy)
     layers = tuple(_layer(*entry, found[k]) for k, entry in enumerate(tapes))
-    return Trace(layers, *here((value, out, gradients, dx)))
+    return Trace(layers, float(here(value)), *here((out, gradients, dx)))
 
 
 def _layer(path: str, layer: Any, tape: Tape, grads: Gradients) -> LayerTrace:

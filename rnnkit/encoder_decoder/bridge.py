@@ -72,7 +72,7 @@ class _Vector(Bridge):
     def start(self, y: Array, states: States) -> States:
         zeros = {k: {n: np.zeros_like(y, shape=(len(y), H)) for n, H in s.items()} for k, s in self.sizes.items()}
         for place, name, first, end in self.columns:
-            zeros[place][name] = np.ascontiguousarray(y[:, first:end])
+            zeros[place][name] = y[:, first:end].copy()
         return zeros
 
     def back(self, y: Array, dstarts: States) -> tuple[Array | None, States]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.backends import Backend
 from rnnkit_kernels.types import Array
 
 from ..callbacks import Callback
@@ -41,14 +42,15 @@ class Forcing(Callback):
             logs["teacher_forcing"] = self.model.teacher_forcing
 
 
-def mixed(steps: Steps, truth: Array, share: float, rng: np.random.Generator) -> Array:
+def mixed(steps: Steps, truth: Array, share: float, rng: np.random.Generator, kernels: Backend) -> Array:
     """What the decoder reads (B, T): at each step the truth with the probability `share`, else its own last choice.
 
-    steps  the decoder at its first states;  truth (B, T): what it would read with the truth at hand
+    steps    the decoder at its first states;  truth (B, T): what it would read with the truth at hand
+    kernels  where both lie
     A coin is thrown for each token (Bengio et al. 2015, section 2.4); the choice is the likeliest token, found without
     dropout. The first step has nothing before it and reads what it always does.
     """
-    told = rng.random(truth.shape) < share
+    told = kernels.random(rng, truth.shape, np.float64) < share
     read = truth.copy()
     for t in range(1, truth.shape[1]):
         chosen = steps.step(read[:, t - 1]).argmax(axis=-1)

@@ -18,6 +18,7 @@ from ..context import Context
 from ..foreign import refuse
 from ..history import History
 from ..metrics import get as metric_of
+from ..placing import batch_there, handed_out, here, stepping
 from .decoding import Decoded, beam, greedy
 from .forcing import Forcing
 from .ready import Ready
@@ -43,6 +44,10 @@ class EncoderDecoder(Ready):
 
     x is what the encoder takes, y tokens (B, T), the end token among them: `start` is put before it by the model.
     `model.encoder` and `model.decoder` are `Sequential`s of their own.
+    On a GPU (backend="cuda") it learns and is evaluated as a `Sequential` is, see its `fit`: nothing comes down in a
+    step, those included in which the decoder reads its own choices. Where it writes, the encoder reads on the GPU, and
+    the decoder takes its steps on the CPU: parameters and first states are brought down, a step of a few rows being
+    done sooner there than it is asked of the GPU.
     Raises TypeError and ValueError, in a sentence, for layers and tokens that do not go together.
     """
 
@@ -210,8 +215,9 @@ class EncoderDecoder(Ready):
         x, y, lengths = self.border(x, y, lengths)
         data = checked(self.form, x, y, mask=mask, lengths=lengths)
         self.accept(data.x.shape)
+        data = batch_there(self.backend, data)
         out, _, pullback = self.run_batch(data, Context(self.backend, data.mask, rng))
-        return out, pullback
+        return (out, pullback) if self.backend.place is None else handed_out(self.backend, out, pullback)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Writes weights and configuration to one safetensors file, whole or not at all; `rnnkit.load` reads it."""
@@ -233,8 +239,10 @@ class EncoderDecoder(Ready):
         """For each batch of x the decoder at its first states, `width` rows a sample, and the number of samples."""
         x, _, lengths = self.border(x, None, lengths)
         data = checked(self.form, x, mask=mask, lengths=lengths)
-        for batch in from_arrays(data, batch_size).batches(None):
-            self.accept(batch.x.shape)
-            starts = self.starts(batch.x, batch.mask)
+        self.accept(data.x.shape)
+        kernels, params = stepping(self.backend, self.decoder.params)
+        for given in from_arrays(data, batch_size).batches(None):
+            batch = batch_there(self.backend, given)
+            starts = here(self.starts(batch.x, batch.mask))
             wide = {k: {n: a.repeat(width, axis=0) for n, a in state.items()} for k, state in starts.items()}
-            yield self.steps(wide), len(batch.x)
+            yield self.steps(wide, kernels, params), len(batch.x)

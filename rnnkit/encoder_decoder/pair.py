@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.backends import Backend
 from rnnkit_kernels.backends import backend as backend_of
 from rnnkit_kernels.types import Array
 
@@ -18,6 +19,7 @@ from ..layers.base import Layer, Params, Shape
 from ..layers.container import refuse_stateful
 from ..layers.recurrent import Recurrent
 from ..model import Sequential
+from ..placing import there
 from ..weights import listed, taken
 from .bridge import Bridge, States, build_bridge
 from .forcing import mixed
@@ -35,9 +37,7 @@ class Pair:
         self, encoder: Any, decoder: Any, start: int, end: int | None, pad: int | None,
         backend: str, dtype: str, seed: int | None,
     ) -> None:  # fmt: skip
-        self.backend = backend_of(backend)
-        if self.backend.place is not None:
-            raise ValueError("an EncoderDecoder runs on the CPU in this version: backend='auto', 'numba' or 'numpy'")
+        backend_of(backend)  # told of the model, and not of its first side, where there is none
         sequence = np.random.SeedSequence(seed)
         self.seed = sequence.entropy
         seeds = (int(n) for n in sequence.generate_state(2, np.uint64))
@@ -85,13 +85,28 @@ class Pair:
 
     @params.setter
     def params(self, params: Sequence[Params]) -> None:
-        at = len(self.encoder.layers)
+        at = len(self.encoder.params)
         self.encoder.params, self.decoder.params = list(params[:at]), list(params[at:])
 
     @property
     def form(self) -> Form:
         """What the border makes of what users hand in."""
-        return self.encoder.form
+        form = self.encoder.form
+        return form if self.backend.place is None else replace(form, targets=self.vocabulary.targets)
+
+    @property
+    def backend(self) -> Backend:
+        """Where both sides run."""
+        return self.encoder.backend
+
+    @backend.setter
+    def backend(self, backend: Backend) -> None:
+        self.encoder.backend = self.decoder.backend = backend
+
+    @property
+    def sides(self) -> tuple[Sequential, ...]:
+        """The rows of layers that the model is made of."""
+        return self.encoder, self.decoder
 
     @property
     def logits(self) -> bool:
@@ -108,7 +123,8 @@ class Pair:
         y, starts, back_encoder = self._encode(batch.x, ctx)
         read = self.vocabulary.shifted(tokens, mask)
         if ctx.rng is not None and self.teacher_forcing < 1:
-            read = mixed(self.steps(starts), read, self.teacher_forcing, ctx.rng)
+            steps = self.steps(starts, ctx.kernels, self.decoder.params)
+            read = mixed(steps, read, self.teacher_forcing, ctx.rng, ctx.kernels)
         rows = self.vocabulary.rows(read, self.dtype) if self.one_hot else read
         here, first = replace(ctx, mask=mask), len(self.encoder.layers)
         out, back_decoder = decode(self.decoder.layers, self.decoder.params, rows, starts, here, first)
@@ -130,13 +146,13 @@ class Pair:
         return y, self.bridge.start(y, states), back
 
     def starts(self, x: Array, mask: Array | None) -> States:
-        """The decoder's first states for x, without dropout and without a way back."""
+        """The decoder's first states for x, without dropout and without a way back; all lie where the model does."""
         return self._encode(x, Context(self.backend, mask, tape=False))[1]
 
-    def steps(self, starts: States) -> Steps:
-        """The decoder, fed one token at a time from there."""
-        layers, params, ctx = self.decoder.layers, self.decoder.params, Context(self.backend, tape=False)
-        return Steps(layers, params, starts, ctx, self.vocabulary, self.one_hot, self.logits)
+    def steps(self, starts: States, kernels: Backend, params: list[Params]) -> Steps:
+        """The decoder with those parameters, fed one token at a time from there; all lie where the kernels run."""
+        ctx = Context(kernels, tape=False)
+        return Steps(self.decoder.layers, params, starts, ctx, self.vocabulary, self.one_hot, self.logits)
 
     def learned(self, tree: Any) -> Any:
         """The part of a tree nested like `params` that training moves."""
@@ -156,7 +172,7 @@ class Pair:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Takes weights in the order of `get_weights`; ValueError names the first that does not fit; none is taken."""
         self.check_built("set_weights")
-        self.params = taken(self.layers, self.params, weights, self.dtype)
+        self.params = there(self.backend, taken(self.layers, self.params, weights, self.dtype))
 
     def check_built(self, what: str) -> None:
         """Raises ValueError unless there are weights."""

@@ -10,6 +10,7 @@ from ..accounts import filled
 from ..border import whole
 from ..explain import Side, explain_sides
 from ..layers.recurrent import Recurrent
+from ..placing import here, stepping
 from ..summary import Summary
 from ..warming import warm_layers, warm_optimizer, warm_shape
 from .pair import Pair
@@ -67,7 +68,9 @@ class Ready(Pair):
         shape = warm_shape(self.encoder, batch_size, steps)
         written = warm_shape(self.decoder, batch_size, None if length is None else whole("length", length, 1))
         warm_layers([("encoder ", self.encoder, shape), ("decoder ", self.decoder, written)], training, verbose)
-        x = np.zeros([n or 1 for n in shape], self.form.x)
-        self.steps(self.starts(x, None)).log_probabilities(np.full(len(x), self.vocabulary.start))
+        x = self.backend.xp.zeros([n or 1 for n in shape], self.form.x)
+        kernels, params = stepping(self.backend, self.decoder.params)
+        writing = self.steps(here(self.starts(x, None)), kernels, params)
+        writing.log_probabilities(np.full(len(x), self.vocabulary.start))
         if training:
             warm_optimizer(self)

@@ -47,7 +47,8 @@ class Steps:
             given = stream.step(x, live)
             assert given is not None  # layers of a decoder have an output at every step
             x = given[0]
-        return np.asarray(x)
+        found: Array = x
+        return found
 
     def log_probabilities(self, tokens: Array, live: Array | None = None) -> Array:
         """log p of every token, float64 (rows, V), after those read so far. Raises FloatingPointError for NaN."""

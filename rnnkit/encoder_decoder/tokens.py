@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.types import Array
 
 from ..border import to_array
@@ -72,8 +73,12 @@ class Vocabulary:
     def targets(self, y: Any) -> tuple[Array, Array | None]:
         """y as tokens (B, T), int64, and where they are real, None where all are.
 
-        Raises TypeError and ValueError, naming the place, for what is no target of this vocabulary.
+        Raises TypeError and ValueError, naming the place, for what is no target of this vocabulary. What lies on a
+        device has been looked at before it went there, and may be real everywhere beside a mask.
         """
+        if not is_here(y):
+            there = y.astype(np.int64)
+            return there, None if self.pad is None else there != self.pad
         tokens = to_array("y", y, np.int64)
         if tokens.ndim != 2 or tokens.shape[1] == 0:
             raise ValueError(f"y is tokens (samples, steps), a whole number at each step; got shape {tokens.shape}")
@@ -102,4 +107,4 @@ class Vocabulary:
 
     def rows(self, tokens: Array, dtype: Any) -> Array:
         """One-hot rows (..., known), for a decoder without an Embedding."""
-        return np.equal(tokens[..., None], np.arange(self.known)).astype(dtype)
+        return np.equal(tokens[..., None], np.arange(self.known, like=tokens)).astype(dtype)

@@ -52,7 +52,8 @@ def gradcheck(
     elements   how many elements to differentiate one by one (2000); beyond that they are drawn. The direction has all
     seed       of everything that is drawn
     backend    whose gradients: "numpy" the textbook's, the adjoints as they are written by hand; "numba" those of the
-               compiled kernels, which are derived; "cuda" those of a GPU's, of models
+               compiled kernels, which are derived; "cuda" those of a GPU's, in float64, brought down to be compared. No
+               kernel takes complex numbers: the complex step is the textbook's, in main memory where it is "cuda"
 
     Returns a `Report`: true when all is well; printed, it names the worst element by layer, weight, gate and step.
     Raises ValueError for float32, whose differences have too few digits to tell right from wrong; TypeError for a

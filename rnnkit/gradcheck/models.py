@@ -100,7 +100,7 @@ def check_parts(
         for name, (k, w) in names.items():
             fresh[k][w] = at[name]
         if inner:
-            inner.put(at)
+            inner.put(there(kernels, {name: at[name] for name in inner.point}))
         states, model.states, model.params = model.states, there(kernels, here(model.states)), there(kernels, fresh)
         try:
             penalty, slopes = model.penalty()
@@ -127,7 +127,7 @@ def check_parts(
     gradient = {name: dparams[k][w] for name, (k, w) in names.items()} | ({} if fixed else {"x": dx})
     return compare(
         f"{type(model).__name__} of {len(titles)} layers", lambda at: run(at)[0], point,
-        gradient | (inner.met if inner else {}), where,
+        gradient | (here(inner.met) if inner else {}), where,
         settings, settings.method_for_a_loss("a model"), suspect=suspect,
     )  # fmt: skip
 

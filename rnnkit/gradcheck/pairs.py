@@ -12,6 +12,7 @@ from ..batches import checked
 from ..encoder_decoder.bridge import Bridge, States
 from ..encoder_decoder.forcing import share_of
 from ..encoder_decoder.model import EncoderDecoder
+from ..placing import there
 from .compare import Element, Report, Settings
 from .models import Part, Point, check_parts, refuse_float32
 
@@ -52,7 +53,7 @@ def check_pair(
     model.teacher_forcing = share_of(teacher_forcing)
     model.bridge = probe = _Probe(bridge, titles, len(model.encoder.layers))
     try:
-        model.starts(data.x, data.mask)  # shows the probe what is handed over
+        model.starts(*there(model.backend, (data.x, data.mask)))  # shows the probe what is handed over
         parts: list[Part] = [(data, slice(None), None)]
         return check_parts(
             model, titles, data.x, parts, measure, settings, inner=probe, drawn=model.teacher_forcing < 1

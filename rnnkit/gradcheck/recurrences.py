@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from rnnkit_kernels import activations
-from rnnkit_kernels.backends import Kernel, backend
+from rnnkit_kernels.backends import Backend, Kernel
 from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.types import Array
 
+from ..context import Context
+from ..placing import here, there
 from .compare import Element, Index, Report, Settings, compare
 
 __all__ = ["check_cell", "draw_weights", "smooth", "weight_element"]
@@ -38,7 +40,10 @@ def check_cell(
     (The input carries them in: x has G*H further features, which meet an identity in W.) A limit on the way back,
     `clip`, is no option: what comes back under one is not the derivative.
     """
-    kernel = target if isinstance(target, Kernel) else backend(settings.backend).kernel(target)
+    kernels = Context(settings.backend).kernels
+    kernel = target if isinstance(target, Kernel) else kernels.kernel(target)
+    if kernel is target:
+        kernels = Backend(kernel.origin, "this kernel's", getattr(kernel, "place", None))
     cell, rng = kernel.cell, np.random.default_rng(settings.seed)
     columns = len(cell.gates) * units
     weights, sizes = draw_weights(cell, features, units, rng, projection), cell.state_sizes(units, projection)
@@ -58,29 +63,24 @@ def check_cell(
     def run(at: dict[str, Array]) -> Any:
         W = np.concatenate([at["W"], np.eye(columns)])
         x = np.concatenate([at["x"], at["pre-activation"]], axis=2)
+        given = {k: at[k] for k in weights} | {"W": W}, x, {k: at[f"state0 {k}"] for k in cell.state}
+        beside: dict[str, Any] = {"mask": mask, "drop": drop, "zone": zone, "reset": reset}
+        beside |= {"fresh": {k: at[f"fresh {k}"] for k in fresh}}
         with np.errstate(over="ignore"):
-            return kernel.forward(
-                {k: at[k] for k in weights} | {"W": W},
-                x,
-                {k: at[f"state0 {k}"] for k in cell.state},
-                mask=mask,
-                drop=drop,
-                zone=zone,
-                reset=reset,
-                fresh={k: at[f"fresh {k}"] for k in fresh},
-            )
+            if x.dtype.kind == "c":  # the textbook's, in main memory
+                return kernel.forward(*given, **beside)
+            return kernel.forward(*there(kernels, given), **there(kernels, beside))
 
     def value(at: dict[str, Array]) -> Any:
-        h, last, _ = run(at)
+        h, last = here(run(at)[:2])
         return (h * dh).sum() + sum((last[k] * dlast[k]).sum() for k in cell.state)
 
     with np.errstate(over="ignore"):
-        grads = kernel.backward(run(point)[2], dh, dlast)
-    dx: Any = grads.x
-    gradient = grads.weights | {f"state0 {k}": v for k, v in grads.state0.items()}
-    gradient |= {f"fresh {k}": v for k, v in grads.fresh.items()}
+        grads = kernel.backward(run(point)[2], there(kernels, dh), there(kernels, dlast))
+    dx, dweights, dstate0, dfresh = here((grads.x, grads.weights, grads.state0, grads.fresh))
+    gradient = dweights | {f"state0 {k}": v for k, v in dstate0.items()} | {f"fresh {k}": v for k, v in dfresh.items()}
     gradient |= {
-        "W": grads.weights["W"][:features],
+        "W": dweights["W"][:features],
         "x": dx[:, :, :features],
         "pre-activation": dx[:, :, features:],
     }

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit_kernels.backends import backend
 from rnnkit_kernels.types import Array
 
 from ..context import Context
 from ..layers.base import Layer
 from ..layers.container import layers_within
 from ..layers.recurrent import Recurrent
+from ..placing import here, there
 from .compare import Index, Report, Settings, compare
 from .recurrences import smooth, weight_element
 
@@ -41,19 +43,25 @@ def check_layer(
     }
     fixed = {"x": data} if layer.takes_indices else {}
 
+    kernels, textbook = Context(settings.backend).kernels, backend("numpy")
+    of_complex = kernels if kernels.place is None else textbook
+    flags = _arrays(mask=mask, reset=reset)
+
     def run(at: dict[str, Array]) -> Any:
-        ctx = Context(settings.backend, mask, np.random.default_rng(settings.seed) if dropout else None, reset=reset)
-        return layer({k: at[k] for k in params}, (at | fixed)["x"], ctx)
+        where = of_complex if any(a.dtype.kind == "c" for a in at.values()) else kernels
+        drawn = np.random.default_rng(settings.seed) if dropout else None
+        ctx = Context(where, rng=drawn, **there(where, flags))
+        return layer(there(where, {k: at[k] for k in params}), there(where, (at | fixed)["x"]), ctx)
 
     y, pullback = run(params | {"x": data})
     outputs = y if isinstance(y, tuple) else (y,)
     dy = tuple(rng.standard_normal(a.shape) for a in outputs)
 
     def value(at: dict[str, Array]) -> Any:
-        y = run(at)[0]
+        y = here(run(at)[0])
         return sum((a * d).sum() for a, d in zip(y if isinstance(y, tuple) else (y,), dy, strict=True))
 
-    dparams, dx = pullback(dy if isinstance(y, tuple) else dy[0])
+    dparams, dx = here(pullback(there(kernels, dy if isinstance(y, tuple) else dy[0])))
     cell = layer.make_cell() if isinstance(layer, Recurrent) else None
 
     def where(name: str, index: Index) -> str:
@@ -83,16 +91,21 @@ def check_loss(
     example = getattr(loss, "example", lambda rng, shape: (rng.standard_normal(shape), rng.standard_normal(shape)))
     drawn, drawn_target = example(rng, (4, 3) if y is None else np.shape(y))
     out = drawn if y is None else np.asarray(y)
-    wanted = drawn_target if target is None else target
+    kernels = Context(settings.backend).kernels
+    beside = there(kernels, _arrays(sample_weight=sample_weight, mask=mask))
+    wanted = there(kernels, drawn_target if target is None else np.asarray(target))
 
-    def value(at: dict[str, Array]) -> Any:
-        return loss(at["y"], wanted, sample_weight=sample_weight, mask=mask)[0]
+    def run(at: dict[str, Array]) -> Any:
+        return here(loss(there(kernels, at["y"]), wanted, **beside))
 
-    dy = loss(out, wanted, sample_weight=sample_weight, mask=mask)[1]
     return compare(
-        repr(loss), value, {"y": out}, {"y": dy}, lambda name, index: f"y{list(index)}",
+        repr(loss), lambda at: run(at)[0], {"y": out}, {"y": run({"y": out})[1]}, lambda name, index: f"y{list(index)}",
         settings, settings.method_for_a_loss("a loss"),
     )  # fmt: skip
+
+
+def _arrays(**given: Any) -> dict[str, Any]:
+    return {name: None if a is None else np.asarray(a) for name, a in given.items()}
 
 
 def clipped(layers: Iterable[Layer]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from rnnkit_kernels.types import Array
 from ..context import DETERMINISTIC, Context
 from .base import Layer, Params, Pullback, Shape, check_cotangent
 from .container import Container, refuse_stateful
+from .pauses import side_by_side
 from .recurrent import Recurrent
 from .streams import LayerStream
 
@@ -108,18 +108,15 @@ class Bidirectional(Container):
         return self.parts["forward"].next_reset(reset, x)
 
     def __call__(self, params: Params, x: Array, ctx: Context = DETERMINISTIC) -> tuple[Any, Pullback]:
-        inner, back, outs = self.split(params), {}, []
-        with ctx.kernels.beside() as aside:
-            for name, part in self.parts.items():
-                with aside if name == "forward" else nullcontext():
-                    out, back[name] = part(inner[name], x, ctx.inside(name).but(dx=ctx.dx))
-                outs.append(out if self.layer.return_state else (out,))
-        (f, *f_states), (b, *b_states) = outs
+        inner, kernels = self.split(params), ctx.kernels
+        parts: Any = self.parts
+        passes = [part.running(inner[name], x, None, ctx.inside(name).but(dx=ctx.dx)) for name, part in parts.items()]
+        (f, _, f_back), (b, _, b_back) = side_by_side(kernels, *passes)
+        (f, *f_states), (b, *b_states) = (out if self.layer.return_state else (out,) for out in (f, b))
         sequences = self.layer.return_sequences
         real = self.next_mask(ctx.mask, x)
-        kernels = ctx.kernels.elementwise
         same_order = b[:, ::-1] if sequences else b
-        both = _Merged(self.merge_mode, f, same_order, None if real is None else real[..., None], kernels)
+        both = _Merged(self.merge_mode, f, same_order, None if real is None else real[..., None], kernels.elementwise)
         y = both.outputs
 
         def pullback(dy: Any) -> tuple[Params, Array | None]:
@@ -132,11 +129,8 @@ class Bidirectional(Container):
             if db is not None and sequences:
                 db = db[:, ::-1]
             df, db = ((df, *states[: len(f_states)]), (db, *states[len(f_states) :])) if f_states else (df, db)
-            with ctx.kernels.beside() as aside:
-                with aside:
-                    dforward, dx = back["forward"](df)
-                dbackward, dx_back = back["backward"](db)
-            both_dx = kernels.total(dx, dx_back) if ctx.dx else None
+            (dforward, dx), (dbackward, dx_back) = side_by_side(kernels, f_back(df), b_back(db))
+            both_dx = kernels.elementwise.total(dx, dx_back) if ctx.dx else None
             return self.join({"forward": dforward, "backward": dbackward}), both_dx
 
         if self.several_outputs is None:

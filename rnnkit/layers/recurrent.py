@@ -17,16 +17,19 @@ from rnnkit_kernels.types import Array
 
 from .. import initializers
 from ..context import DETERMINISTIC, Context
-from .base import FEATURE_AXIS, Layer, Params, Pullback, Shape, feature_count
+from .base import Layer, Params, Pullback, Shape, feature_count
 from .core import dropout_scale
-from .recurrent_options import check_recurrence, zones
+from .pauses import Pausing, alone
+from .recurrent_options import check_input, check_recurrence, zones
 from .recurrent_stream import RecurrentStream
 from .restarts import State, backwards, initial, initial_gradients, learned_names, nothing_owed
 from .streams import LayerStream
 
 __all__ = ["Recurrent", "State"]
 
-ScanPullback = Callable[..., tuple[Params, Array | None, State]]
+Scanned = tuple[Params, Array | None, State]
+ScanPullback = Callable[..., Scanned]
+Back = tuple[Params, Array | None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,12 +159,14 @@ class Recurrent(Layer):
         returns h (B, T, units), the last state, and pullback(dh, dstate=None) -> (dparams, dx, dstate0)
         raises  ValueError for shapes that do not fit the parameters
         """
-        if state is not None and not isinstance(state, dict):
-            names = ", ".join(f"{name!r}: ..." for name in self.state_sizes)
-            raise TypeError(
-                f"a state is a dict of arrays (batch, units) by name, {{{names}}}; got a {type(state).__name__}"
-            )
-        self._check(params, x, ctx)
+        h, last, back = alone(self.scanning(params, x, state, ctx))
+        return h, last, lambda dh, dstate=None: alone(back(dh, dstate))
+
+    def scanning(
+        self, params: Params, x: Array, state: State | None, ctx: Context
+    ) -> Pausing[tuple[Array, State, Callable[..., Pausing[Scanned]]]]:
+        """`scan`, which pauses at the kernel, there and back."""
+        check_input(self, params, x, state, ctx)
         (B, T, features), sizes = x.shape, self.state_sizes
         kernel = ctx.kernels.kernel(self.cell_made)
         scale = self._scale(self.dropout, (B, 1, features), x, ctx)
@@ -170,17 +175,17 @@ class Recurrent(Layer):
         xs = (x if scale is None else ctx.kernels.elementwise.product(x, scale)).swapaxes(0, 1)
         mask, reset = (None if flags is None else flags.swapaxes(0, 1) for flags in (ctx.mask, ctx.reset))
         first = initial(params, sizes, B)
-        h, last, tape = kernel.forward(
+        h, last, tape = yield kernel.forward_later(
             self.kernel_weights(params), xs, first if state is None else state,
             mask=mask, drop=drop, zone=zone, reset=reset, fresh=first, tape=ctx.tape or ctx.watch is not None,
         )  # fmt: skip
         seen = None if ctx.watch is None or tape is None else ctx.watch(self, tape, ctx.path)
 
-        def pullback(dh: Array, dstate: State | None = None) -> tuple[Params, Array | None, State]:
+        def pullback(dh: Array, dstate: State | None = None) -> Pausing[Scanned]:
             if tape is None:
                 kind = type(self).__name__
                 raise ValueError(f"{kind} ran with Context(tape=False): nothing is kept for the way back")
-            grads = kernel.backward(tape, dh.swapaxes(0, 1), dstate, clip=self.gradient_clip, dx=ctx.dx)
+            grads = yield kernel.backward_later(tape, dh.swapaxes(0, 1), dstate, clip=self.gradient_clip, dx=ctx.dx)
             if seen is not None:
                 seen(grads)
             dx = None if grads.x is None else grads.x.swapaxes(0, 1)
@@ -196,14 +201,21 @@ class Recurrent(Layer):
         self, params: Params, x: Array, state: State | None = None, ctx: Context = DETERMINISTIC
     ) -> tuple[Any, State, Pullback]:
         """`scan` in Keras' spelling: direction, last step or all, states beside it. Returns y, state, pullback."""
+        y, last, back = alone(self.running(params, x, state, ctx))
+        return y, last, lambda dy: alone(back(dy))
+
+    def running(
+        self, params: Params, x: Array, state: State | None, ctx: Context
+    ) -> Pausing[tuple[Any, State, Callable[[Any], Pausing[Back]]]]:
+        """`run`, which pauses at the kernel, there and back."""
         if self.go_backwards:
             x = x[:, ::-1]
             reset = None if ctx.reset is None else backwards(ctx.reset)
             ctx = ctx.but(mask=None if ctx.mask is None else ctx.mask[:, ::-1], reset=reset)
-        h, last, back = self.scan(params, x, state, ctx)
+        h, last, back = yield from self.scanning(params, x, state, ctx)
         out = h if self.return_sequences else h[:, -1]
 
-        def pullback(dy: Any) -> tuple[Params, Array | None]:
+        def pullback(dy: Any) -> Pausing[Back]:
             if self.return_state and (not isinstance(dy, (tuple, list)) or len(dy) != 1 + len(last)):
                 raise ValueError(f"dy is {1 + len(last)} cotangents, of y and of {', '.join(last)}, None for zeros")
             dout, *dlast = dy if self.return_state else (dy,)
@@ -214,7 +226,7 @@ class Recurrent(Layer):
                 dstate["h"] = dstate["h"] + dout if "h" in dstate else dout
                 dout = None
             dh = nothing_owed(h) if dout is None else dout
-            dparams, dx, _ = back(dh, dstate)
+            dparams, dx, _ = yield from back(dh, dstate)
             return dparams, dx[:, ::-1] if self.go_backwards and dx is not None else dx
 
         return (out, *last.values()) if self.return_state else out, last, pullback
@@ -234,18 +246,3 @@ class Recurrent(Layer):
 
     def _scale(self, rate: float, shape: tuple[int, ...], like: Array, ctx: Context) -> Array | None:
         return None if ctx.rng is None or rate == 0 else dropout_scale(rate, shape, like, ctx)
-
-    def _check(self, params: Params, x: Array, ctx: Context) -> None:
-        kind = type(self).__name__
-        if not isinstance(ctx, Context):
-            raise TypeError(f"{kind}: ctx is a Context, such as Context(mask=mask); got a {type(ctx).__name__}")
-        if x.ndim != 3:
-            hint = FEATURE_AXIS if x.ndim == 2 else ""
-            raise ValueError(f"{kind} takes x as (batch, time, features); got shape {x.shape}{hint}")
-        if x.shape[2] != params["W"].shape[0]:
-            raise ValueError(f"{kind} was built for {params['W'].shape[0]} features; got x of shape {x.shape}")
-        if x.shape[1] == 0:
-            raise ValueError(f"{kind} needs at least one step; got x of shape {x.shape}")
-        for name, flags in (("mask", ctx.mask), ("reset", ctx.reset)):
-            if flags is not None and flags.shape != x.shape[:2]:
-                raise ValueError(f"the {name} of {kind} is (batch, time) = {x.shape[:2]}; got {flags.shape}")

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnnkit_kernels.contract import Cell
+from rnnkit_kernels.types import Array
 
 from ..border import whole
 from ..context import Context
+from .base import FEATURE_AXIS, Params
 from .core import check_rate, is_number
 
 if TYPE_CHECKING:
     from .recurrent import Recurrent
 
-__all__ = ["check_recurrence", "zones"]
+__all__ = ["check_input", "check_recurrence", "zones"]
 
 _INITIAL = ("zeros", "learned")
 
@@ -45,6 +47,28 @@ def check_recurrence(layer: Recurrent, cell: Cell) -> None:
     clip = layer.gradient_clip
     if clip is not None and (not is_number(clip) or not 0 < clip < np.inf):
         raise ValueError(f"gradient_clip is a positive number, or None for no limit; got {clip!r}")
+
+
+def check_input(layer: Recurrent, params: Params, x: Array, state: Any, ctx: Context) -> None:
+    """Raises TypeError for what is no state or no context, ValueError for shapes that do not fit the parameters."""
+    kind = type(layer).__name__
+    if state is not None and not isinstance(state, dict):
+        names = ", ".join(f"{name!r}: ..." for name in layer.state_sizes)
+        raise TypeError(
+            f"a state is a dict of arrays (batch, units) by name, {{{names}}}; got a {type(state).__name__}"
+        )
+    if not isinstance(ctx, Context):
+        raise TypeError(f"{kind}: ctx is a Context, such as Context(mask=mask); got a {type(ctx).__name__}")
+    if x.ndim != 3:
+        hint = FEATURE_AXIS if x.ndim == 2 else ""
+        raise ValueError(f"{kind} takes x as (batch, time, features); got shape {x.shape}{hint}")
+    if x.shape[2] != params["W"].shape[0]:
+        raise ValueError(f"{kind} was built for {params['W'].shape[0]} features; got x of shape {x.shape}")
+    if x.shape[1] == 0:
+        raise ValueError(f"{kind} needs at least one step; got x of shape {x.shape}")
+    for name, flags in (("mask", ctx.mask), ("reset", ctx.reset)):
+        if flags is not None and flags.shape != x.shape[:2]:
+            raise ValueError(f"the {name} of {kind} is (batch, time) = {x.shape[:2]}; got {flags.shape}")
 
 
 def zones(layer: Recurrent, shape: tuple[int, int], ctx: Context) -> dict[str, Any]:

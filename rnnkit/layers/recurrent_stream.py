@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.types import Array
 
 from ..context import Context
@@ -68,4 +69,5 @@ class RecurrentStream:
     @state.setter
     def state(self, state: State) -> None:
         check_state(self._kind, state, {name: value.shape for name, value in self._first.items()})
-        self._steps.state = {name: np.asarray(state[name], dtype=first.dtype) for name, first in self._first.items()}
+        given = {name: np.asarray(a) if is_here(a) else a for name, a in state.items()}
+        self._steps.state = {n: given[n].astype(first.dtype, copy=False) for n, first in self._first.items()}

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rnnkit_kernels.devices import is_here
 from rnnkit_kernels.types import Array
 
 from ..context import Context
@@ -35,7 +36,7 @@ class LayerStream(Protocol):
 
 def check_state(kind: str, state: dict[str, Array], wanted: dict[str, tuple[int, ...]]) -> None:
     """Refuses a state of other names, or with an array of another shape, than this stream has."""
-    given = {name: np.shape(value) for name, value in state.items()}
+    given = {name: np.shape(value) if is_here(value) else value.shape for name, value in state.items()}
     if given != wanted:
         raise ValueError(f"the state of this stream of {kind} is {wanted}, shapes by name; got {given}")
 

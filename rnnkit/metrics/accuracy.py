@@ -171,5 +171,5 @@ def _among(k: int, y: Array, label: Array) -> Array:
     classes = y.shape[-1]
     if classes < k:
         raise ValueError(f"one of the top {k} of {classes} classes is always right: choose k below {classes}.")
-    least = np.take(np.partition(y, classes - k, axis=-1), [classes - k], axis=-1)
+    least = np.partition(y, classes - k, axis=-1)[..., classes - k, None]
     return np.any((label == np.arange(classes, like=y)) & (y >= least), axis=-1, keepdims=True)

@@ -54,7 +54,7 @@ class FromFunction:
             raise TypeError(f"{self.name} returned {values.dtype}, expected real numbers, one for each row or step.")
         rows = len(y)
         if values.ndim == 0 and mask is None and sample_weight is None:
-            return number(values) * rows, float(rows)
+            return number(values.astype(np.float64)) * rows, float(rows)
         if values.shape[:1] != (rows,):
             beside = "" if values.ndim else "; a single number can be neither weighed nor masked"
             raise ValueError(

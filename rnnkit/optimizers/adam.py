@@ -41,10 +41,11 @@ class Adam(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("momentum", "velocity", *["velocity_hat"] * self.amsgrad)
 
-    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
-        if self.amsgrad or type(self).update is not Adam.update:
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        if type(self).update is not Adam.update:
             return None
-        return "adam", (self._alpha(rate, t), 1 - self.beta_1, 1 - self.beta_2, self.epsilon)
+        numbers = self._alpha(rate, t), 1 - self.beta_1, 1 - self.beta_2, self.epsilon
+        return "amsgrad" if self.amsgrad else "adam", numbers
 
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         alpha = self._alpha(rate, t)
@@ -98,13 +99,24 @@ class Nadam(Optimizer):
     def advanced(self, numbers: Mapping[str, float], t: int) -> dict[str, float]:
         return {"u_product": numbers["u_product"] * self._mu(t)}
 
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        if type(self).update is not Nadam.update:
+            return None
+        shares = 1 - self.beta_1, 1 - self.beta_2
+        return "nadam", (rate, *shares, self.epsilon, *self._ahead(kept["u_product"], t), 1 - self.beta_2**t)
+
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         m, v = _moments(g, kept, self.beta_1, self.beta_2)
-        now, after, product = self._mu(t), self._mu(t + 1), kept["u_product"]
-        n = after / (1 - product * after) * m + (1 - now) / (1 - product) * g
+        of_m, of_g = self._ahead(kept["u_product"], t)
+        n = of_m * m + of_g * g
         return Updated(
             p - rate * n / (np.sqrt(v / (1 - self.beta_2**t)) + self.epsilon), {"momentum": m, "velocity": v}
         )
+
+    def _ahead(self, product: float, t: int) -> tuple[float, float]:
+        """The shares of m' and of g in n, where U_t is `product`."""
+        now, after = self._mu(t), self._mu(t + 1)
+        return after / (1 - product * after), (1 - now) / (1 - product)
 
     def _mu(self, t: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96**t)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnkit_kernels.elementwise import Elementwise
+from rnnkit_kernels.elementwise import Elementwise, decayed
 from rnnkit_kernels.types import Array
 
 from .. import trees
@@ -107,9 +107,9 @@ class Optimizer(metaclass=UnderstandsKeras):
         kept  by name: the slots, arrays like p, as the last step left them, and the numbers of this step
         """
 
-    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
-        """The name of a rule that `Elementwise.moved` knows, and its numbers in that step, where there is one that does
-        what `update` does, bit by bit; else None."""
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        """The name of a rule that `Elementwise.moved` may know, and its numbers in that step, where there is one that
+        does what `update` does, bit by bit; else None. kept: the `numbers` of this step."""
         return None
 
     def init(self, params: Any) -> dict[str, Any]:
@@ -160,21 +160,19 @@ class Optimizer(metaclass=UnderstandsKeras):
     ) -> list[tuple[Array, ...]]:  # fmt: skip
         """What each row, a parameter, its gradient and its slots, becomes: the parameter, decayed and updated, and the
         slots."""
-        if (decay := self.weight_decay) is not None:
-            rows = [(p - p * decay * rate, *rest) for p, *rest in rows]
-        compiled = None if kernels is None else self.compiled(rate, t)
-        if kernels is None or compiled is None:
-            return [self._updated(row, rate, t, numbers) for row in rows]
-        found = kernels.moved(*compiled, rows)
-        return [
-            self._updated(row, rate, t, numbers) if new is None else new for row, new in zip(rows, found, strict=True)
-        ]
+        decay = None if self.weight_decay is None else (self.weight_decay, rate)
+        slots = self.slots
 
-    def _updated(self, row: tuple[Array, ...], rate: float, t: int, numbers: Mapping[str, float]) -> tuple[Array, ...]:
-        """What `update` makes of a row."""
-        p, g, *kept = row
-        updated = self.update(p, g, {**dict(zip(self.slots, kept, strict=True)), **numbers}, rate, t)
-        return updated.param, *[updated.slots[name] for name in self.slots]
+        def updated(row: tuple[Array, ...]) -> tuple[Array, ...]:
+            p, g, *kept = row
+            new = self.update(decayed(p, decay), g, {**dict(zip(slots, kept, strict=True)), **numbers}, rate, t)
+            return new.param, *[new.slots[name] for name in slots]
+
+        compiled = None if kernels is None else self.compiled(rate, t, numbers)
+        if kernels is None or compiled is None:
+            return [updated(row) for row in rows]
+        found = kernels.moved(*compiled, rows, decay)
+        return [updated(row) if new is None else new for row, new in zip(rows, found, strict=True)]
 
     def _check_state(self, state: Mapping[str, Any]) -> None:
         sums = () if self.gradient_accumulation_steps is None else ("gradient_accumulator",)

@@ -34,6 +34,13 @@ class SGD(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()
 
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        if type(self).update is not SGD.update:
+            return None
+        if not self.momentum:
+            return "sgd", (rate,)
+        return "nesterov" if self.nesterov else "momentum", (rate, self.momentum)
+
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         if not self.momentum:
             return Updated(p - rate * g, {})
@@ -64,10 +71,11 @@ class RMSprop(Optimizer):
     def slots(self) -> tuple[str, ...]:
         return ("velocity", *["momentum"] * bool(self.momentum), *["average_gradient"] * self.centered)
 
-    def compiled(self, rate: float, t: int) -> tuple[str, tuple[float, ...]] | None:
-        if self.momentum or self.centered or type(self).update is not RMSprop.update:
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        if type(self).update is not RMSprop.update:
             return None
-        return "rmsprop", (rate, self.rho, 1 - self.rho, self.epsilon)
+        name = "rmsprop" + "_momentum" * bool(self.momentum) + "_centered" * self.centered
+        return name, (rate, self.rho, 1 - self.rho, self.epsilon, *[self.momentum] * bool(self.momentum))
 
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         v = self.rho * kept["velocity"] + (1 - self.rho) * np.square(g)
@@ -99,6 +107,9 @@ class Adagrad(Optimizer):
 
     def first(self, slot: str) -> float:
         return self.initial_accumulator_value
+
+    def compiled(self, rate: float, t: int, kept: Mapping[str, float]) -> tuple[str, tuple[float, ...]] | None:
+        return None if type(self).update is not Adagrad.update else ("adagrad", (rate, self.epsilon))
 
     def update(self, p: Array, g: Array, kept: Mapping[str, Any], rate: float, t: int) -> Updated:
         total = kept["accumulator"] + np.square(g)

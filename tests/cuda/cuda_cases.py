@@ -89,9 +89,13 @@ def assert_the_textbooks(case: Case, got: dict[str, Any], limit: float | None = 
 
 
 @st.composite
-def cases(draw: Any, cell: Cell, dtype: str, masked: bool, dropped: bool) -> Case:
-    """Cases over shapes, patterns of a mask, biases, what the last state is owed, views of x and dh."""
-    sizes = (draw(st.integers(1, 4)), *(draw(st.sampled_from(s)) for s in (ROWS, FEATURES, UNITS)))
+def cases(draw: Any, cell: Cell, dtype: str, masked: bool, dropped: bool, steps: Any = None) -> Case:
+    """Cases over shapes, patterns of a mask, biases, what the last state is owed, views of x and dh. steps: a strategy;
+    1 to 4 by itself."""
+    sizes = (
+        draw(st.integers(1, 4) if steps is None else steps),
+        *(draw(st.sampled_from(s)) for s in (ROWS, FEATURES, UNITS)),
+    )
     seed = draw(st.integers(0, 2**32 - 1))
     case = cc.draw(
         cell,

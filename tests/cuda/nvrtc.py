@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 
-__all__ = ["NEEDS_NVRTC", "Usage", "compiled"]
+from rnnkit_kernels.cuda_gpu.place import Launch
+
+__all__ = ["NEEDS_NVRTC", "Usage", "assert_in_registers", "compiled"]
 
 # CuPy's own options, and the assembler's report; flushing of small numbers is CuPy's choice too.
 OPTIONS = ("-std=c++17", "-default-device", "-ftz=true", "--ptxas-options=-v")
@@ -95,6 +97,16 @@ def compiled(text: str, architecture: str) -> tuple[bytes, dict[str, Usage]]:
         return _text_of(program, "CUBIN"), usage_of(log)
     finally:
         _library().nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def assert_in_registers(text: str, launch: Launch, architecture: str) -> None:
+    """The text's only kernel is that of the launch; a block keeps everything in registers, and there are enough."""
+    _, usage = compiled(text, architecture)
+    assert list(usage) == [launch.kernel]
+    used = usage[launch.kernel]
+    assert (used.stack, used.spill_stores, used.spill_loads, used.shared) == (0, 0, 0, 0), f"{launch}: {used}"
+    assert used.registers <= 255
+    assert used.registers * launch.threads <= 1 << 16, f"{launch} asks for more registers than there are: {used}"
 
 
 def usage_of(log: str) -> dict[str, Usage]:

@@ -116,13 +116,13 @@ class ModuleOnCpu:
         (x, y), name = launch.blocks, launch.kernel
         assert 0 < x < 1 << 31, f"{name} cannot have {x} blocks beside each other"
         assert 0 < y < 1 << 16, f"{name} cannot have {y} blocks below each other"
-        assert x * y % launch.cluster == 0, f"{name}: {x * y} blocks do not make clusters of {launch.cluster}"
+        assert x % launch.cluster == 0, f"{name}: {x} blocks do not make clusters of {launch.cluster}"
         assert launch.threads <= 1024, f"{name} cannot have {launch.threads} threads in a block"
         assert launch.shared <= _SHARED, f"{name} asks for {launch.shared} bytes of shared memory, there are {_SHARED}"
         kernel = ctypes.cast(getattr(self._library, launch.kernel), ctypes.c_void_p)
         ctypes.c_int.in_dll(self._library, "shim_backwards").value = self.backwards
         fault = self._library.shim_launch(
-            kernel, ctypes.c_void_p(table.ctypes.data), place, *launch.blocks, launch.threads, launch.shared,
+            kernel, ctypes.c_void_p(table.ctypes.data), place, *launch.grid, launch.threads, launch.shared,
             launch.cluster,
         )  # fmt: skip
         assert fault is None, f"{name}: {fault.decode()}"
@@ -136,9 +136,10 @@ class ModuleOnCpu:
 
 class OnCpu:
     """A `Place`: the machine's own memory. change: what becomes of a text before it is built. gpu: the multiprocessors
-    and the capability that it claims to have."""
+    and the capability that it claims to have, `large` the clusters of 16 blocks that run at once."""
 
     xp = Guarded()
+    large = 0
 
     def __init__(
         self, change: Any = None, backwards: bool = False, options: tuple[str, ...] = (), gpu: tuple[int, int] = (0, 0)
@@ -148,6 +149,9 @@ class OnCpu:
 
     def processors(self) -> tuple[int, int]:
         return self._processors
+
+    def large_clusters(self) -> int:
+        return self.large
 
     def module(self, real: str, skeleton: str, printed: str, prefix: str) -> ModuleOnCpu:
         text = self._change(assembled(real, skeleton, printed, SHIM))

@@ -17,13 +17,14 @@ __all__ = ["RecordingCupy"]
 
 
 class RecordingCupy:
-    """log: what was asked of the GPU, in order. ran: the kernels that ran, (name, step, blocks, shared memory)."""
+    """log: what was asked of the GPU, in order. ran: the kernels that ran, (name, step, grid, shared memory), once for
+    each table that they read."""
 
     int64 = np.int64
 
     def __init__(self, fails: str | None = None) -> None:
         self.log: list[str] = []
-        self.ran: list[tuple[str, int, tuple[int, int], int]] = []
+        self.ran: list[tuple[str, int, tuple[int, int, int], int]] = []
         self.fails, self.device, self.made, self.pause = fails, 0, 0, 0.0
         self.null = _Stream(self, null=True)
         self.current = self.null
@@ -120,7 +121,8 @@ class _Graph:
 
 
 class _Table:
-    """64-bit words on the device; its first is the step that kernels read."""
+    """64-bit words on the device: of one table, or of several one behind the other. The first of each is the step that
+    kernels read, the second how many there are."""
 
     def __init__(self, cupy: RecordingCupy, size: int) -> None:
         self.cupy, self.words = cupy, np.full(size, -1)
@@ -130,6 +132,8 @@ class _Table:
         assert words.dtype == np.int64
         assert words.shape == self.words.shape
         assert not stream.recording, "what is copied from main memory is baked into a recording"
+        if stream.is_capturing():  # somebody else's recording
+            raise RuntimeError("the current stream is capturing, so H2D transfers are disallowed")
         self.cupy.note(f"table on {stream.ptr}")
         self.words[:] = words
 
@@ -167,12 +171,13 @@ class _Kernel:
             raise RuntimeError("CUDA_ERROR_LAUNCH_FAILED")
 
         def run() -> None:
-            if self.name.endswith("_advance"):
-                table.words[0] += place
-                return
-            step = table.words[0] + place * (-1 if self.name.startswith("backward") else 1)
-            if 0 <= step < table.words[1]:
-                self.cupy.ran.append((self.name, int(step), tuple(grid), shared_mem))
+            for own in table.words.reshape(grid[2], -1):
+                if self.name.endswith("_advance"):
+                    own[0] += place
+                    continue
+                step = own[0] + place * (-1 if self.name.startswith("backward") else 1)
+                if 0 <= step < own[1]:
+                    self.cupy.ran.append((self.name, int(step), tuple(grid), shared_mem))
 
         if self.cupy.current.recording:
             self.cupy.current.nodes.append(run)

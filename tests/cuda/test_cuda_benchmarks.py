@@ -35,9 +35,11 @@ def _ours(work: Workload, device: Any, divide: Any = None) -> Any:
 def test_every_kind_of_kernel_is_right_and_says_what_it_launched() -> None:
     found = _ours(Workload("SimpleRNN", SHAPE), Shim())
     assert not found.failed
-    assert set(found.values) == {"rnnkit", "rnnkit levels", "rnnkit TF32 levels", "rnnkit alone"}
+    rounded = {"rnnkit TF32 levels", "rnnkit bf16 levels"}
+    assert set(found.values) == {"rnnkit", "rnnkit levels", "rnnkit alone", *rounded}
     assert found.left_out["rnnkit persistent"] == "that is what was chosen"
-    assert "do not round" in found.left_out["rnnkit TF32"]
+    for title in ("TF32", "bf16"):
+        assert found.left_out[f"rnnkit {title}"] == f"kernels are chosen that do not round to {title}"
     assert found.origin == "all c1"
     assert found.kernels["rnnkit"].startswith("forward_persistent: 3 blocks of ")
     assert "backward_persistent" in found.kernels["rnnkit"]
@@ -47,12 +49,13 @@ def test_every_kind_of_kernel_is_right_and_says_what_it_launched() -> None:
 
 @NEEDS_A_COMPILER
 def test_where_levels_are_chosen_a_persistent_kernel_of_the_given_division_runs_beside(monkeypatch: Any) -> None:
-    monkeypatch.setattr("rnnkit_kernels.cuda_gpu.kernel.choose", lambda *_: None)
+    monkeypatch.setattr("rnnkit_kernels.cuda_gpu.kernel.chosen", lambda *_: None)
     found = _ours(Workload("SimpleRNN", SHAPE, backward=False), Shim())
     assert not found.failed
     assert found.origin == "1 level"
-    assert found.left_out == dict.fromkeys(["rnnkit levels", "rnnkit TF32 levels"], "that is what was chosen")
-    assert "rnnkit TF32" in found.values
+    other = ["rnnkit levels", "rnnkit TF32 levels", "rnnkit bf16 levels"]
+    assert found.left_out == dict.fromkeys(other, "that is what was chosen")
+    assert {"rnnkit TF32", "rnnkit bf16"} <= set(found.values)
     assert "clusters of 2" in found.kernels["rnnkit persistent"]
 
 
@@ -63,7 +66,7 @@ def test_wrong_kernels_are_refused_and_not_timed() -> None:
     assert set(found.failed) == {"rnnkit", "rnnkit levels"}
     assert found.failed["rnnkit"].startswith("y is off by")
     assert "which is not right" in found.left_out["rnnkit alone"]
-    assert set(found.values) == {"rnnkit TF32 levels"}  # a thousandth is within ten bits
+    assert set(found.values) == {"rnnkit TF32 levels", "rnnkit bf16 levels"}  # a thousandth is within ten bits
 
 
 @NEEDS_A_COMPILER

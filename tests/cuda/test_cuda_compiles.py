@@ -36,13 +36,15 @@ POINTWISE = {"float": 96, "double": 128}
 
 _CELLS = (*cells.ALL, *USERS)
 _ACTIVATIONS = ("swish", "gelu", "softmax")
-_TENSOR = Options("float", True, True, True)
+_TENSOR, _PAIRS = (Options("float", True, True, rounding) for rounding in ("tf32", "bf16"))
 _PLAIN = Options("float", True, True)
 
 
 def _made(cell: Cell, back: bool, options: Options, height: int) -> CompiledCell:
+    """A layer so large that tiles of tensor cores are as wide as they may be, except the lowest."""
+    sizes = (1024, 4096) if options.rounding and height > 32 else (64, 256)
     with tiles(height):
-        return compiled_cell(cell, back, options, 64, 256)
+        return compiled_cell(cell, back, options, *sizes)
 
 
 def _text(program: CompiledCell) -> str:
@@ -63,8 +65,8 @@ def _assert_in_registers(program: CompiledCell, architecture: str) -> None:
 
 def _param(cell: Cell, back: bool, options: Options, height: int, architecture: str, always: bool) -> Any:
     words = [label(cell), "back" if back else "there", options.real]
-    words += [word for word in ("masked", "dropped", "rounding") if getattr(options, word)]
-    words += [f"{height} rows", architecture]
+    words += [word for word in ("masked", "dropped") if getattr(options, word)]
+    words += [*filter(None, [options.rounding]), f"{height} rows", architecture]
     marks = [] if always else pytest.mark.slow
     return pytest.param(cell, back, options, height, architecture, id="-".join(words), marks=marks)
 
@@ -85,11 +87,15 @@ def _table() -> list[Any]:
             _param(cell, back, Options("double"), 8, "sm_80", False),
             _param(cell, back, _TENSOR, 128, "sm_90", some),
             _param(cell, back, _TENSOR, 32, "sm_80", False),
+            _param(cell, back, _PAIRS, 128, "sm_80", some),
         ]
+        if some:
+            found += [_param(cell, back, _PAIRS, height, "sm_90", True) for height in (32, 64)]
     for architecture, back in zip(ARCHITECTURES, (False, True), strict=True):
         for real, masked, dropped, height in product(("float", "double"), (True, False), (True, False), (8, 16)):
             found.append(_param(cells.GRU(), back, Options(real, masked, dropped), height, architecture, False))
-        found.append(_param(cells.GRU(), back, _TENSOR, 64, architecture, False))
+        for options in (_TENSOR, _PAIRS, Options(rounding="bf16")):
+            found.append(_param(cells.GRU(), back, options, 64, architecture, False))
     for cell in (v for v in VARIANTS if v.name == "SimpleRNN" and v not in cells.ALL):
         for back in (False, True):
             found.append(_param(cell, back, _PLAIN, 32, "sm_90", cell.activation in _ACTIVATIONS))
@@ -128,13 +134,8 @@ def test_a_kernel_that_takes_all_steps_spills_nothing_where_it_is_chosen(
     cell: Cell, back: bool, real: str, division: Division, architecture: str
 ) -> None:
     program = compiled_cell(cell, back, Options(real, True, True), 64, division.units, division)
-    _, usage = nvrtc.compiled(assembled(real, "persistent.cuh", program.text), architecture)
     (launch,) = program.launches(64, division.units)
-    assert list(usage) == [launch.kernel]
-    used = usage[launch.kernel]
-    assert (used.stack, used.spill_stores, used.spill_loads, used.shared) == (0, 0, 0, 0), f"{division}: {used}"
-    assert used.registers <= 255
-    assert used.registers * launch.threads <= 1 << 16, f"{division} asks for more registers than there are: {used}"
+    nvrtc.assert_in_registers(assembled(real, "persistent.cuh", program.text), launch, architecture)
 
 
 @pytest.mark.parametrize("cell", _CELLS, ids=label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from functools import partial
 from itertools import product
 from typing import Any
@@ -24,6 +23,7 @@ from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.cuda_gpu.backward import backward
 from rnnkit_kernels.cuda_gpu.emit.tile import tile_of
+from rnnkit_kernels.cuda_gpu.place import Launch
 from rnnkit_kernels.cuda_gpu.recurrence import forward
 from rnnkit_kernels.levels import forward_levels
 
@@ -97,6 +97,17 @@ def test_large_batches_have_larger_tiles_where_there_are_enough_of_them() -> Non
     assert [tile_of(level, rows, 256).rows for rows in (1, 64, 128, 256, 2048)] == [8, 8, 16, 32, 32]
 
 
+def test_tiles_of_tensor_cores_are_those_with_which_the_busiest_multiprocessor_reads_least() -> None:
+    level, tall = forward_levels(cells.LSTM()).levels[0], {16: (16, 8), 64: (32, 8), 128: (64, 16), 256: (128, 16)}
+    for rounding in ("tf32", "bf16"):
+        found = {rows: tile_of(level, rows, 512 if rows == 64 else 1024, rounding) for rows in tall}
+        assert {rows: (t.rows, t.units) for rows, t in found.items()} == tall
+        for rows, t in found.items():
+            assert -(-rows // t.rows) * 1024 // t.units == (256 if rows == 64 else 128)
+            assert 2 * t.shared(4) <= 227 << 10, "two blocks do not share a multiprocessor"
+            assert (t.stages - 1) * (t.rows + 4 * t.units) * 32 * 4 >= 32 << 10, "too little is on its way"
+
+
 @pytest.mark.parametrize("height", [32, 64, 128])
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
 def test_tensor_cores_round_what_they_multiply_and_nothing_else(name: str, height: int) -> None:
@@ -158,10 +169,13 @@ def test_nothing_that_goes_in_is_written_to() -> None:
         cc.assert_bits(getattr(case, name), getattr(before, name))
 
 
-def test_a_table_that_is_moved_on_continues_where_the_run_before_ended() -> None:
+@pytest.mark.parametrize(("dtype", "rounding", "steps"), [("float64", None, 2), ("float32", "bf16", 3)])
+def test_a_table_that_is_moved_on_continues_where_the_run_before_ended(
+    dtype: str, rounding: str | None, steps: int
+) -> None:
     """Captured runs are replayed: `advance` is all that changes between them, and steps beyond the last do nothing."""
-    case = cc.draw(cells.LSTM(), (5, 9, 3, 19), seed=5)
-    cc.assert_bits(run(case, _InRuns(2)), run(case))
+    case = cc.draw(cells.LSTM(), (5, 9, 3, 19), dtype, seed=5)
+    cc.assert_bits(run(case, _InRuns(steps), rounding=rounding), run(case, rounding=rounding))
 
 
 class _InRuns(OnCpu):
@@ -176,11 +190,11 @@ class _InRuns(OnCpu):
         inner = made.repeat
 
         def repeat(launches: Any, table: Any, steps: int) -> None:
-            advance = made._library[f"{prefix}_advance"]
+            advance = Launch(f"{prefix}_advance", (1, 1), 1, 0)
             signed = -self.steps if prefix == "backward" else self.steps
             for _ in range(-(-steps // self.steps)):
                 inner(launches, table, self.steps)
-                advance(ctypes.c_void_p(table.ctypes.data), signed)
+                made.launch(advance, table, signed)
 
         made.repeat = repeat
         return made

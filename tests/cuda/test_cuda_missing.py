@@ -6,13 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from recording_cupy import RecordingCupy
 
 from rnnkit_kernels import backends
 from rnnkit_kernels.backends import backend
-from rnnkit_kernels.cuda_gpu import missing
+from rnnkit_kernels.cuda_gpu import cupy_place, missing
 from rnnkit_kernels.cuda_gpu.missing import facts, version_words
 
 DEVICE = {"name": b"NVIDIA H200", "major": 9, "minor": 0}
+VOLTA = {"name": b"Tesla V100", "major": 7, "minor": 0}
 
 
 def machine(
@@ -38,8 +40,15 @@ def machine(
     return SimpleNamespace(__version__=version, cuda=SimpleNamespace(runtime=runtime))
 
 
+def headers(where: str | None = "/usr/local/cuda/include") -> Any:
+    """What finds CUDA's headers."""
+    return SimpleNamespace(find_nvidia_header_directory=lambda name: where if name == "cudart" else None)
+
+
 def library(name: str) -> Any:
-    """CuPy's package of libraries, all of them there."""
+    """CuPy's package of libraries, all of them there, and of headers."""
+    if name == "cuda.pathfinder":
+        return headers()
     assert name == "cupy_backends.cuda.libs"
     return SimpleNamespace(nvrtc=SimpleNamespace(getVersion=lambda: (13, 2)), cublas=SimpleNamespace())
 
@@ -59,6 +68,11 @@ LACKING = {
     "no device": (machine(count=0), "CUDA finds no device: look at nvidia-smi", False),
     "hidden": (machine(count=RuntimeError("cudaErrorNoDevice")), r"finds no device \(cudaErrorNoDevice\)", False),
     "old": (machine(device=DEVICE | {"major": 6, "minor": 1}), "capability 6.1 and the kernels need 7.0", False),
+    "old for CUDA 13": (
+        machine(device=VOLTA),
+        r"V100 has compute capability 7.0 and CUDA 13 compiles for 7.5 and later: pip uninstall .*rnnkit\[cuda12\]",
+        False,
+    ),
     "full": (machine(free=100 << 20), "100 MiB of free memory and 512 are needed", False),
     "held": (machine(held=True), r"cannot be used \(cudaErrorDevicesUnavailable\)", False),
     "old CuPy": (machine(version="13.6.0"), r"CuPy 13.6.0 is too old, it takes 14.*rnnkit\[cuda13\]", True),
@@ -77,6 +91,11 @@ def test_what_is_missing_is_named_with_what_to_do(given: Any) -> None:
 def test_a_driver_that_is_newer_than_the_wheel_will_do() -> None:
     assert facts(machine(built=12090, driver=13000), load=library).missing is None
     assert facts(machine(built=13020, driver=13000), load=library).missing is None
+
+
+def test_a_gpu_that_cuda_13_has_dropped_runs_with_cuda_12_and_the_next_one_with_both() -> None:
+    assert facts(machine(device=VOLTA, built=12090), load=library).missing is None
+    assert facts(machine(device=VOLTA | {"minor": 5}), load=library).missing is None
 
 
 def test_without_cupy_the_extras_are_named() -> None:
@@ -123,6 +142,22 @@ def test_a_library_that_the_wheel_does_not_bring_is_named_with_what_brings_it(na
     assert "[ctk]'" in str(found.missing)
 
 
+def test_headers_that_cupy_would_not_find_are_named_with_what_brings_them() -> None:
+    found = facts(machine(), load=lambda name: headers(None) if name == "cuda.pathfinder" else library(name))
+    assert found.not_installed
+    assert "CUDA's headers, without which CuPy compiles nothing, are not found: pip install '" in str(found.missing)
+    assert "[ctk]', or set CUDA_PATH" in str(found.missing)
+
+
+def test_a_cupy_that_finds_its_headers_by_itself_is_asked_for_none() -> None:
+    def without(name: str) -> Any:
+        if name == "cuda.pathfinder":
+            raise ImportError("no module named cuda")
+        return library(name)
+
+    assert facts(machine(), load=without).missing is None
+
+
 def test_what_cupy_calls_these_things_is_as_it_is_asked_for() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     from cupy_backends.cuda import libs
@@ -152,6 +187,24 @@ def test_the_backend_refuses_in_that_sentence(monkeypatch: pytest.MonkeyPatch, p
     monkeypatch.setattr(missing, "facts", lambda: missing.Facts().lacks("the fan does not turn", package))
     with pytest.raises(kind, match="backend 'cuda' cannot run: the fan does not turn"):
         backends._on_a_gpu("cuda")
+
+
+@pytest.mark.parametrize("rounding", ["bf16", "tf32"])
+def test_what_tensor_cores_round_is_refused_where_they_cannot(monkeypatch: pytest.MonkeyPatch, rounding: str) -> None:
+    class Device(RecordingCupy):
+        capability = "75"
+
+        def _current(self) -> Any:
+            return SimpleNamespace(id=0, attributes={"MultiProcessorCount": 40}, compute_capability=self.capability)
+
+    monkeypatch.setattr(missing, "facts", missing.Facts)
+    monkeypatch.setattr(cupy_place, "cupy_place", lambda: cupy_place.CupyPlace(Device()))
+    sentence = f"capability 7.5, and tensor cores take {rounding} from 8.0 on: take backend='cuda'"
+    with pytest.raises(missing.NoDevice, match=f"'cuda-{rounding}' cannot run: the GPU has compute {sentence}"):
+        backends._on_a_gpu(f"cuda-{rounding}")
+    assert backends._on_a_gpu("cuda").rounding is None
+    Device.capability = "80"
+    assert backends._on_a_gpu(f"cuda-{rounding}").rounding == rounding
 
 
 def test_auto_stays_on_the_cpu_whatever_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

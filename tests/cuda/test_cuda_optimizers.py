@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,39 +12,34 @@ from cuda_numbers import numbers, same
 from nvrtc import NEEDS_NVRTC, compiled
 from on_cpu import NEEDS_A_COMPILER, OnCpu
 
-from rnnkit.optimizers import SGD, Adagrad, Adam, Nadam, RMSprop
+from rnnkit import optimizers, schedules
+from rnnkit.optimizers import SGD, Adam, RMSprop
 from rnnkit_kernels.cuda_gpu.elementwise import CudaElementwise
 from rnnkit_kernels.cuda_gpu.rules import RULES
 from rnnkit_kernels.cuda_gpu.source import assembled
 
 CUDA = CudaElementwise(OnCpu())
 DTYPES = ("float32", "float64")
-
-# An optimizer, and the numbers of its rule at rate 0.01 in step t.
-OPTIMIZERS: dict[str, tuple[Any, Any]] = {
-    "sgd": (SGD(0.01), lambda o, t: (0.01,)),
-    "momentum": (SGD(0.01, momentum=0.9), lambda o, t: (0.01, 0.9)),
-    "nesterov": (SGD(0.01, momentum=0.9, nesterov=True), lambda o, t: (0.01, 0.9)),
-    "adagrad": (Adagrad(0.01), lambda o, t: (0.01, 1e-7)),
-    "rmsprop": (RMSprop(0.01), lambda o, t: o.compiled(0.01, t)[1]),
-    "rmsprop_momentum": (RMSprop(0.01, momentum=0.5), lambda o, t: (0.01, 0.9, 1 - 0.9, 1e-7, 0.5)),
-    "rmsprop_centered": (RMSprop(0.01, centered=True), lambda o, t: (0.01, 0.9, 1 - 0.9, 1e-7)),
-    "rmsprop_momentum_centered": (
-        RMSprop(0.01, momentum=0.5, centered=True),
-        lambda o, t: (0.01, 0.9, 1 - 0.9, 1e-7, 0.5),
-    ),
-    "adam": (Adam(0.01), lambda o, t: o.compiled(0.01, t)[1]),
-    "amsgrad": (Adam(0.01, amsgrad=True), lambda o, t: Adam(0.01).compiled(0.01, t)[1]),
-    "nadam": (Nadam(0.01), lambda o, t: nadams(o, t)),
-}
 SHAPES = [(3,), (1,), (7, 5), (40, 60), (0,), (1024,), (3, 1025), ()]
 
 
-def nadams(optimizer: Any, t: int) -> tuple[float, ...]:
-    product = np.prod([optimizer._mu(k) for k in range(1, t + 1)]).item()
-    now, after = optimizer._mu(t), optimizer._mu(t + 1)
-    shares = 1 - optimizer.beta_1, 1 - optimizer.beta_2
-    return 0.01, *shares, 1e-7, after / (1 - product * after), (1 - now) / (1 - product), 1 - optimizer.beta_2**t
+def forms(kind: Any) -> list[Any]:
+    """An optimizer with and without each of its flags and its momentum, with numbers that are not its usual ones."""
+    fresh = {"momentum": (0.0, 0.7)}
+    named = {f.name: (False, True) if f.type == "bool" else fresh.get(f.name) for f in fields(kind)}
+    chosen = {name: values for name, values in named.items() if values is not None}
+    usual = {"beta_1": 0.8, "beta_2": 0.99, "rho": 0.8, "epsilon": 1e-3, "initial_accumulator_value": 0.2}
+    given = {name: value for name, value in usual.items() if name in named}
+    return [kind(0.01, **given, **dict(zip(chosen, values, strict=True))) for values in product(*chosen.values())]
+
+
+OPTIMIZERS = [form for kind in optimizers.ALL for form in forms(kind)]
+BESIDE = [
+    SGD(0.1, momentum=0.9, weight_decay=0.1), RMSprop(weight_decay=0.0),
+    *(kind(schedules.ExponentialDecay(0.1, 2, 0.5), weight_decay=0.3) for kind in optimizers.ALL),
+    Adam(0.01, weight_decay=0.1, global_clipnorm=0.5), Adam(0.01, clipnorm=0.5), SGD(0.01, clipvalue=0.1),
+    SGD(0.01, gradient_accumulation_steps=2, weight_decay=0.1),
+]  # fmt: skip
 
 
 class Counting(OnCpu):
@@ -64,65 +61,69 @@ class Counting(OnCpu):
 
 @NEEDS_A_COMPILER
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_step_moves_all_parameters_in_one_launch_as_far_to_the_last_bit(name: str, dtype: str) -> None:
-    optimizer, numbers_of = OPTIMIZERS[name]
+@pytest.mark.parametrize("optimizer", OPTIMIZERS + BESIDE, ids=repr)
+def test_a_step_moves_all_parameters_in_one_launch_as_far_to_the_last_bit(optimizer: Any, dtype: str) -> None:
     params = [numbers(shape, dtype, 7) for shape in SHAPES]
     params[3] = np.asfortranarray(params[3])
     params[2].flags.writeable = False
+    params[0][:] = 0.0, -0.0, np.inf
     state = optimizer.init(params)
-    for t in (1, 2, 3):
-        grads = [(numbers(p.shape, dtype, 10 * t + k) * 10.0 ** (t - 2)).astype(dtype) for k, p in enumerate(params)]
-        grads[5][:3] = np.nan, np.inf, 0.0
-        rows = list(zip(params, grads, *(state[slot] for slot in optimizer.slots), strict=True))
-        before = [[a.copy() for a in row] for row in rows]
+    n = optimizer.gradient_accumulation_steps or 1
+    for t in range(4):
+        grads = [(numbers(p.shape, dtype, 10 * t + k) * 10.0 ** (t - 1)).astype(dtype) for k, p in enumerate(params)]
+        if optimizer.clipnorm is optimizer.global_clipnorm is None:
+            grads[5][:3] = np.nan, np.inf, 0.0
+        given = [*params, *grads, *(a for slot in optimizer.slots for a in state[slot])]
+        before = [a.copy() for a in given]
         place = Counting()
         with np.errstate(invalid="ignore"):
-            found = CudaElementwise(place).moved(name, numbers_of(optimizer, t), rows)
+            found, found_state = optimizer.step(params, grads, state, CudaElementwise(place))
             params, state = optimizer.step(params, grads, state)
-        assert place.launched == 1
-        for row, copies in zip(rows, before, strict=True):
-            for a, copy in zip(row, copies, strict=True):
-                same(a, copy)
-        for new, *expected in zip(found, params, *(state[slot] for slot in optimizer.slots), strict=True):
-            assert new is not None
-            for a, b in zip(new, expected, strict=True):
+        assert place.launched == ((t + 1) % n == 0)
+        for a, copy in zip(given, before, strict=True):
+            same(a, copy)
+        assert found_state.keys() == state.keys()
+        for news, expected in [(found, params), *((found_state[slot], state[slot]) for slot in optimizer.slots)]:
+            for a, b in zip(news, expected, strict=True):
                 same(a, b)
 
 
+def test_every_rule_is_that_of_an_optimizer_and_has_as_many_numbers_and_slots_as_that() -> None:
+    named = {}
+    for optimizer in OPTIMIZERS:
+        rule, taken = optimizer.compiled(0.01, 1, optimizer.numbers | {"u_product": 0.5})
+        named[rule] = (len(taken), len(optimizer.slots))
+    assert named == RULES
+
+
+@pytest.mark.parametrize("kind", optimizers.ALL, ids=lambda kind: kind.__name__)
+def test_who_writes_a_rule_of_their_own_is_asked_for_it(kind: Any) -> None:
+    @dataclass(frozen=True)
+    class Still(kind):  # type: ignore[misc]
+        def update(self, p: Any, g: Any, kept: Any, rate: float, t: int) -> Any:
+            return optimizers.Updated(p, {slot: kept[slot] for slot in self.slots})
+
+    params = [numbers((3,), "float32")]
+    optimizer = Still(weight_decay=0.0)
+    moved, _ = optimizer.step(params, params, optimizer.init(params), CUDA)
+    same(moved[0], params[0])
+
+
 @NEEDS_A_COMPILER
-@pytest.mark.parametrize("name", ["rmsprop_centered", "rmsprop_momentum_centered"])
-def test_a_centered_variance_that_rounding_takes_below_zero_is_zero(name: str) -> None:
-    optimizer, numbers_of = OPTIMIZERS[name]
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_a_centered_variance_that_rounding_takes_below_zero_is_zero(momentum: float) -> None:
+    optimizer = RMSprop(0.01, momentum=momentum, centered=True)
     p = g = np.full(3, 0.5)
     slots = {"velocity": np.array([0.0, 0.2, np.nan]), "momentum": np.zeros(3), "average_gradient": np.full(3, 0.9)}
     kept = {slot: slots[slot] for slot in optimizer.slots}
-    (found,) = CUDA.moved(name, numbers_of(optimizer, 1), [(p, g, *kept.values())])
-    expected = optimizer.update(p, g, kept, 0.01, 1)
-    assert found is not None
-    same(found[0], expected.param)
-    assert np.isfinite(found[0]).tolist() == [True, True, False]
-
-
-@NEEDS_A_COMPILER
-@pytest.mark.parametrize("optimizer", [Adam(0.01, weight_decay=0.1, global_clipnorm=0.5), RMSprop(0.01)], ids=repr)
-def test_an_optimizer_takes_its_rule_from_here(optimizer: Any) -> None:
-    params = [numbers(shape, "float32", 7) for shape in SHAPES]
-    ours = numpys = (params, optimizer.init(params))
-    for t in (1, 2, 3):
-        grads = [numbers(shape, "float32", 10 * t + k) for k, shape in enumerate(SHAPES)]
-        place = Counting()
-        ours = optimizer.step(ours[0], grads, ours[1], CudaElementwise(place))
-        numpys = optimizer.step(numpys[0], grads, numpys[1])
-        assert place.launched == 1
-        for a, b in zip(ours[0], numpys[0], strict=True):
-            same(a, b)
+    found = optimizer.step(p, g, {"iterations": 0, **kept}, CUDA)[0]
+    same(found, optimizer.update(p, g, kept, 0.01, 1).param)
+    assert np.isfinite(found).tolist() == [True, True, False]
 
 
 def test_which_rules_there_are_and_what_they_take_is_known() -> None:
-    assert set(OPTIMIZERS) == set(RULES)
     a = numbers((4,), "float32")
-    assert CUDA.moved("another", (), [(a, a)]) == [None]
+    assert CUDA.moved("another", (), [(a, a)], (0.1, 0.1)) == [None]
     assert CUDA.moved("adam", (0.1, 0.1, 0.1, 1e-7), []) == []
     with pytest.raises(ValueError, match="'sgd' has 1 numbers, got 2"):
         CUDA.moved("sgd", (0.1, 0.2), [(a, a)])
@@ -131,14 +132,23 @@ def test_which_rules_there_are_and_what_they_take_is_known() -> None:
 
 
 @NEEDS_A_COMPILER
-def test_rows_of_other_dtypes_are_left_and_each_of_ours_is_moved_in_its_own() -> None:
+@pytest.mark.parametrize("decay", [None, (0.1, 0.5)])
+def test_rows_of_other_dtypes_are_left_and_each_of_ours_is_moved_in_its_own(decay: Any) -> None:
     single, double, half = (numbers((4,), dtype) for dtype in ("float32", "float64", "float16"))
-    found = CUDA.moved("sgd", (0.1,), [(half, half), (single, single), (single, double), (double, double)])
+    found = CUDA.moved("sgd", (0.1,), [(half, half), (single, single), (single, double), (double, double)], decay)
     assert found[0] is found[2] is None
-    assert found[1] is not None
-    assert found[3] is not None
-    same(found[1][0], single - 0.1 * single)
-    same(found[3][0], double - 0.1 * double)
+    for new, a in ((found[1], single), (found[3], double)):
+        assert new is not None
+        same(new[0], (a if decay is None else a - a * 0.1 * 0.5) - 0.1 * a)
+
+
+@NEEDS_A_COMPILER
+def test_what_no_kernel_takes_decays_once_too() -> None:
+    params = [numbers((4,), dtype) for dtype in ("float16", "float32")]
+    optimizer = SGD(0.5, weight_decay=0.1)
+    found = optimizer.step(params, params, optimizer.init(params), CUDA)[0]
+    for a, b in zip(found, optimizer.step(params, params, optimizer.init(params))[0], strict=True):
+        same(a, b)
 
 
 @NEEDS_A_COMPILER

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from on_cpu import NEEDS_A_COMPILER, Guarded, OnCpu
+from on_cpu import NEEDS_A_COMPILER
+from on_the_double import OnTheDouble, in_place_of_a_gpu
 
-from rnnkit import Sequential, layers
+from rnnkit import EncoderDecoder, Sequential, layers, optimizers
+from rnnkit.placing import there
 from rnnkit_kernels import cells
 from rnnkit_kernels.backends import Backend
-from tests.kernels.device_cupy import device_cupy
 from tests.kernels.device_double import Device
 
 pytestmark = NEEDS_A_COMPILER
@@ -20,31 +21,6 @@ L = layers
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((9, 5, 2)).astype("f")
 Y = X.sum(axis=(1, 2))[:, None]
-
-
-class _Poisoned:
-    """The double of CuPy, whose fresh arrays are full of NaN."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(device_cupy, name)
-
-    @staticmethod
-    def empty(shape: Any, dtype: Any) -> Device:
-        return Device(Guarded.empty(shape, dtype))
-
-    @staticmethod
-    def empty_like(array: Device) -> Device:
-        return Device(Guarded.empty(array.shape, array.dtype))
-
-
-class OnTheDouble(OnCpu):
-    """The place of arrays that behave as CuPy's; kernels run on what lies behind them."""
-
-    xp: Any = _Poisoned()
-
-    def address(self, array: Any) -> int:
-        assert type(array) is Device
-        return super().address(array._array)
 
 
 def model_of(stack: list[Any], place: Any) -> Any:
@@ -58,6 +34,7 @@ def model_of(stack: list[Any], place: Any) -> Any:
 STACKS = {
     "LSTM": lambda: [L.LSTM(5, recurrent_dropout=0.2), L.Dropout(0.3), L.Dense(1)],
     "tokens": lambda: [L.Embedding(7, 3, mask_zero=True), L.GRU(4), L.Dense(1)],
+    "both directions": lambda: [L.Bidirectional(L.LSTM(3, dropout=0.2, recurrent_dropout=0.2)), L.Dense(1)],
     "convolution": lambda: [L.Conv1D(4, 3, activation="relu", padding="causal"), L.Flatten(), L.Dense(1)],
 }
 
@@ -91,8 +68,7 @@ FALLBACKS = {
 def test_what_the_kernels_do_not_take_runs_in_the_textbook_and_the_tape_says_so(name: str) -> None:
     layer, beside = FALLBACKS[name]
     seen: list[str] = []
-    place = OnTheDouble()
-    kernels = Backend("cuda", "in place of a GPU", place)
+    kernels = in_place_of_a_gpu()
     params = {k: Device(w) for k, w in layer.init(np.random.default_rng(0), X.shape, "float32")[0].items()}
     flags = {k: Device(np.broadcast_to(v, (9, 5)).copy()) for k, v in beside.items()}
 
@@ -110,7 +86,7 @@ def test_what_the_kernels_do_not_take_runs_in_the_textbook_and_the_tape_says_so(
 
 def test_a_clipped_way_back_runs_in_the_textbook_from_the_kernels_tape() -> None:
     layers_of = [L.SimpleRNN(3, gradient_clip=clip, return_sequences=True) for clip in (1e-3, None)]
-    kernel = Backend("cuda", "in place of a GPU", OnTheDouble()).kernel(cells.SimpleRNN())
+    kernel = in_place_of_a_gpu().kernel(cells.SimpleRNN())
     assert kernel.origin == "cuda"
     found = []
     for place in (None, OnTheDouble()):
@@ -122,7 +98,7 @@ def test_a_clipped_way_back_runs_in_the_textbook_from_the_kernels_tape() -> None
 
 
 def test_numbers_of_another_kind_run_in_the_textbook() -> None:
-    kernel = Backend("cuda", "in place of a GPU", OnTheDouble()).kernel(cells.LSTM())
+    kernel = in_place_of_a_gpu().kernel(cells.LSTM())
     weights = {
         "W": np.ones((2, 12), complex), "U": np.ones((3, 12), complex), "b": np.ones(12, complex),
     }  # fmt: skip
@@ -131,3 +107,55 @@ def test_numbers_of_another_kind_run_in_the_textbook() -> None:
     _, _, tape = kernel.forward({k: Device(w) for k, w in weights.items()}, x, state)
     assert tape is not None
     assert tape.origin == "textbook"
+
+
+@pytest.mark.parametrize("gpu", [(0, 0), (132, 90)], ids=["levels", "at once"])
+def test_an_encoder_decoder_learns_along_the_textbook_s_curve_from_its_own_choices_too(gpu: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(3, 6, (9, 5)), rng.integers(3, 6, (9, 4))
+    y[:, -1] = np.where(y[:, 0] == 3, 0, 2)
+    y[:, -2] = np.where(y[:, 0] == 3, 2, y[:, -2])
+    pairs = []
+    for kernels in (None, in_place_of_a_gpu(gpu=gpu)):
+        sides = [L.Embedding(6, 3), L.GRU(4)], [L.Embedding(6, 3), L.GRU(4, return_sequences=True), L.Dense(6)]
+        pair: Any = EncoderDecoder(*sides, backend="numpy", seed=1)
+        if kernels is not None:
+            pair.backend, pair.params = kernels, there(kernels, pair.params)
+        pair.compile(optimizers.AdamW(0.01, global_clipnorm=0.5))
+        Device.waits.clear()
+        history = pair.fit(x, y, batch_size=4, epochs=2, teacher_forcing=0.5, verbose=0).history
+        assert len(Device.waits) == (0 if kernels is None else 1 + 2 * 2)
+        pairs.append((history, pair.get_weights(), pair.beam(x, 2, 4).sequences))
+    for metric, values in pairs[0][0].items():
+        np.testing.assert_allclose(pairs[1][0][metric], values, rtol=2e-5)
+    for a, b in zip(pairs[1][1], pairs[0][1], strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    np.testing.assert_array_equal(pairs[1][2], pairs[0][2])
+
+
+class _Noting(OnTheDouble):
+    """A place that notes which kernels are launched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launched: list[str] = []
+
+    def module(self, *args: str) -> Any:
+        made = super().module(*args)
+        inner = made.launch
+
+        def launch(launch: Any, table: Any, place: int) -> None:
+            self.launched.append(launch.kernel)
+            inner(launch, table, place)
+
+        made.launch = launch
+        return made
+
+
+@pytest.mark.parametrize("kind", optimizers.ALL, ids=lambda kind: kind.__name__)
+def test_all_weights_of_a_model_move_in_one_launch_a_step(kind: Any) -> None:
+    place = _Noting()
+    model = model_of(STACKS["LSTM"](), place)
+    model.compile(kind(0.01, weight_decay=0.1), "mse")
+    model.fit(X, Y, batch_size=4, epochs=2, verbose=0)
+    assert sum(name.startswith("step_") for name in place.launched) == 3 * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_run_is_as_long_as_it_may_be_and_goes_hardly_beyond_the_end(steps: int
 def test_every_step_s_kernels_run_once_in_the_order_of_time_and_of_their_levels(steps: int) -> None:
     cupy = RecordingCupy()
     module(cupy).repeat(LEVELS, forward(steps), steps)
-    expected = [(level.kernel, t, level.blocks, level.shared) for t in range(steps) for level in LEVELS]
+    expected = [(level.kernel, t, level.grid, level.shared) for t in range(steps) for level in LEVELS]
     assert cupy.ran == expected
 
 
@@ -50,6 +51,15 @@ def test_the_way_back_begins_at_the_last_step_and_ends_at_the_first(steps: int) 
     cupy = RecordingCupy()
     module(cupy, "backward").repeat(BACK, backward(steps), steps)
     assert [t for _, t, _, _ in cupy.ran] == list(reversed(range(steps)))
+
+
+@pytest.mark.parametrize("steps", [2, 33, 100])
+def test_launches_that_serve_two_calls_take_both_through_all_steps(steps: int) -> None:
+    cupy = RecordingCupy()
+    two = tuple(replace(level, together=2) for level in LEVELS)
+    module(cupy).repeat(two, forward(steps) * 2, steps)
+    expected = [(level.kernel, t, (*level.blocks, 2), level.shared) for t in range(steps) for level in two]
+    assert cupy.ran[::2] == cupy.ran[1::2] == expected
 
 
 def test_steps_are_recorded_once_and_replayed_with_other_arrays_and_nothing_waits() -> None:
@@ -73,9 +83,11 @@ def test_one_recording_serves_all_numbers_of_steps_that_are_cut_alike_and_no_oth
     assert cupy.log.count("record") == 1
     kernels.repeat(LEVELS[:1], forward(32), 32)
     assert cupy.log.count("record") == 2
+    kernels.repeat((replace(LEVELS[0], together=2),), forward(32) * 2, 32)
+    assert cupy.log.count("record") == 3
     cupy.device = 1
     kernels.repeat(LEVELS[:1], forward(32), 32)
-    assert cupy.log.count("record") == 3
+    assert cupy.log.count("record") == 4
     assert cupy.log.count("load forward_level0") == 2
 
 
@@ -101,13 +113,16 @@ def test_a_few_steps_are_launched_one_by_one() -> None:
     assert cupy.log == ["module", "allocate", "table on 0", *loaded]
 
 
-def test_nothing_is_recorded_within_somebody_else_s_recording() -> None:
+def test_within_somebody_else_s_recording_cupy_refuses_the_table_and_that_recording_is_left_alone() -> None:
     cupy = RecordingCupy()
     kernels = module(cupy)
     cupy.null.is_capturing = lambda: True  # type: ignore[method-assign]
-    kernels.repeat(LEVELS, forward(64), 64)
+    for steps in (1, 64):
+        with pytest.raises(RuntimeError, match="the current stream is capturing"):
+            kernels.repeat(LEVELS, forward(steps), steps)
     assert "record" not in cupy.log
-    assert [t for name, t, _, _ in cupy.ran if name == "forward_level0"] == list(range(64))
+    assert not any("waits" in line or "replay" in line for line in cupy.log)
+    assert cupy.ran == []
 
 
 def test_where_nothing_can_be_recorded_every_step_is_launched_and_a_warning_says_so_once() -> None:
@@ -193,6 +208,19 @@ def test_work_beside_waits_for_what_was_asked_before_and_is_waited_for_by_what_c
     ]  # fmt: skip
     with place.beside() as again:
         assert again is aside
+
+
+def test_each_stream_has_another_one_beside_it() -> None:
+    """One that two streams shared would hand memory of the first, which is still in use there, to the second."""
+    cupy = RecordingCupy()
+    place = CupyPlace(cupy)
+    with place.beside() as of_the_null_stream:
+        pass
+    with cupy.cuda.Stream(non_blocking=True), place.beside() as of_another:
+        pass
+    assert of_another is not of_the_null_stream
+    with place.beside() as again:
+        assert again is of_the_null_stream
 
 
 def test_work_that_fails_is_waited_for_too() -> None:

@@ -8,7 +8,7 @@ host wait for a device is counted: `Device.waits`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,11 @@ FUNCTIONS: dict[str, set[str]] = {
     "where": set(),
     "zeros_like": {"dtype", "order", "shape"},
 }
+
+
+class Flags(NamedTuple):
+    c_contiguous: bool
+    f_contiguous: bool
 
 
 class Device:
@@ -104,9 +109,12 @@ class Device:
         assert set(kwargs) <= FUNCTIONS[name], f"np.{name} with {sorted(kwargs)}"
         if name == "where":
             assert isinstance(args[0], Device), "cupy.where needs an array for its condition"
+        if name == "take":
+            assert isinstance(args[1], (Device, int)), "an index that lies in main memory goes up in every call"
         if name == "take_along_axis":  # an index that is none goes round
             return outside(np.take_along_axis(args[0]._array, args[1]._array % args[0].shape[-1], **kwargs))
         if name in ("concatenate", "stack"):
+            assert all(isinstance(v, Device) for v in args[0]), f"cupy.{name} takes arrays"
             return outside(function([_inside(v) for v in args[0]], *args[1:], **kwargs))
         if name == "fill_diagonal":
             return function(*(_inside(v) for v in args))
@@ -121,7 +129,7 @@ class Device:
     itemsize = property(lambda self: self._array.itemsize)
     nbytes = property(lambda self: self._array.nbytes)
     strides = property(lambda self: self._array.strides)
-    flags = property(lambda self: self._array.flags)
+    flags = property(lambda self: Flags(self._array.flags.c_contiguous, self._array.flags.f_contiguous))
     T = property(lambda self: Device(self._array.T))
     real = property(lambda self: outside(self._array.real))
 
@@ -158,6 +166,9 @@ class Device:
     def all(self, axis: Any = None, keepdims: bool = False) -> Device:
         return outside(self._array.all(axis=axis, keepdims=keepdims))
 
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Device:
+        return outside(self._array.argmax(axis=axis, keepdims=keepdims))
+
     def __len__(self) -> int:
         return len(self._array)
 
@@ -172,17 +183,21 @@ class Device:
         kinds = [getattr(getattr(k, "dtype", None), "kind", "") for k in (key if isinstance(key, tuple) else (key,))]
         if "b" in kinds:
             Device.waits.append("choice by flags")
+        inside = _key(key)
         if kinds == ["i"]:  # an index that is none goes round
-            return outside(self._array[key._array % len(self)])
-        return outside(self._array[_key(key)])
+            inside = inside % len(self)
+        return outside(self._array[inside])
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, Device) and key.dtype == bool and np.ndim(_inside(value)):
+            Device.waits.append("choice by flags")  # it asks how many there are
         self._array[_key(key)] = _inside(value)
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def _key(key: Any) -> Any:
+    assert not isinstance(key, (np.ndarray, list)), "an index that lies in main memory goes up in every call"
     return tuple(_key(k) for k in key) if isinstance(key, tuple) else key._array if isinstance(key, Device) else key
 
 

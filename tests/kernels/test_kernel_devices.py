@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from device_double import Device
 from kernel_cases import VARIANTS, Case, assert_same_bits, derived, draw_case, everything, label
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.textbook.parts import operands
+from tests.kernels.device_double import Device
 
 CELLS = pytest.mark.parametrize("cell", cells.ALL, ids=label)
 
@@ -75,9 +75,24 @@ def test_the_double_refuses_what_cupy_refuses() -> None:
         np.sinh(a)
     with pytest.raises(AssertionError, match="condition"):
         np.where(True, a, 0)
+    for wrong in (lambda: a[np.arange(2)], lambda: a[[0, 1]], lambda: np.take(a, [0]), lambda: np.stack([a, 1.0])):
+        with pytest.raises(AssertionError):
+            wrong()
+    with pytest.raises(AttributeError):
+        _ = a.flags.carray
     assert type(np.float64(2) * a) is Device
     assert type(np.tanh(a)) is Device
     assert type(np.zeros_like(a, shape=(2,))) is Device
+
+
+def test_a_choice_by_flags_that_asks_how_many_there_are_is_counted() -> None:
+    a, flags = Device(np.arange(3)), Device(np.array([True, False, True]))
+    Device.waits.clear()
+    a[flags] = 0
+    assert Device.waits == []
+    a[flags] = Device(np.array([7, 8]))
+    assert a.get().tolist() == [7, 1, 8]
+    assert Device.waits[0] == "choice by flags"
 
 
 @pytest.mark.gpu

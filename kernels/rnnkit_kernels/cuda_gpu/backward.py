@@ -13,9 +13,10 @@ from .emit.division import Division
 from .panels import panels_back
 from .place import Place
 from .recurrence import CudaTape, options_of, own_vectors, scratch
+from .together import Begun, alone
 from .words import Rounding
 
-__all__ = ["CudaGradients", "backward"]
+__all__ = ["CudaGradients", "backward", "begun_back"]
 
 
 class CudaGradients(Gradients):
@@ -110,6 +111,20 @@ def backward(
 
     division, rounding  as in `recurrence.forward`
     """
+    return alone(place, begun_back(place, tape, dh, dstate, division, rounding, dx))
+
+
+def begun_back(
+    place: Place,
+    tape: CudaTape,
+    dh: Array,
+    dstate: dict[str, Array] | None = None,
+    division: Division | None = None,
+    rounding: Rounding = None,
+    dx: bool = True,
+    together: int = 1,
+) -> Begun:
+    """`backward` up to its kernels. together: as in `recurrence.begun`."""
     cell, xp, dtype = tape.cell, place.xp, tape.x.dtype
     T, B, H = tape.states["h"][1:].shape
     if dh.shape != (T, B, H):
@@ -122,7 +137,7 @@ def backward(
             shapes = ", ".join(f"{k} {(B, H)}" for k in states)
             raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {owed.shape}")
         states[name][-1] = owed
-    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, rounding), B, H, division)
+    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, rounding), together * B, H, division)
     gradient = program.lowered.gradient
     assert gradient is not None
     columns = xp.empty((T, B, gradient.columns, H), dtype)
@@ -140,10 +155,13 @@ def backward(
     if division is not None:
         arrays["U"] = xp.ascontiguousarray(tape.weights["U"])
     else:
-        arrays |= panels_back(xp, program, U, back_to_h)
-    program.run(place, (T, B, H), arrays)
-    if back_to_h is not None and T:
-        owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
-        owed = owed if tape.drop is None else owed * tape.drop
-        states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
-    return CudaGradients(xp, tape, columns, states, dx)
+        arrays |= panels_back(xp, program, U, back_to_h, B)
+
+    def finish() -> Gradients:
+        if back_to_h is not None and T:
+            owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
+            owed = owed if tape.drop is None else owed * tape.drop
+            states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
+        return CudaGradients(xp, tape, columns, states, dx)
+
+    return Begun(program, (T, B, H), arrays, finish)

@@ -7,27 +7,50 @@ model that the kernels were designed with; they have not been measured.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from ..contract import Cell
-from ..levels import Level, backward_levels, forward_levels
+from ..levels import Level, Lowered, backward_levels, forward_levels
 from ..replay import Replay
 from .emit.division import CHUNK, Division
+from .emit.persistent_backward import gates_back
+from .emit.tensor_division import Share, TensorDivision
+from .place import Place
 from .words import Rounding
 
-__all__ = ["choose"]
+__all__ = ["LARGE", "choose", "chosen"]
 
 _WEIGHTS = 128  # registers of a thread that weights may take
 # Registers for weights, for each row's sums and operands, and for each value of the step, there and back; on the way
-# back before Hopper, without the values. Counted so, no kernel spills below these limits: found by compiling.
+# back before Hopper, without the values. For tensor cores: weights, sums and values. Counted so, no kernel spills below
+# these limits: found by compiling.
 _THERE, _BACK, _BACK_BEFORE = 230, 184, 100
+_TENSOR_THERE, _TENSOR_BACK = 200, 190
 _THREADS = 256  # of a block: 255 registers for each
 _BLOCKS = 8  # of a cluster: more than that are not promised everywhere
+LARGE = 16  # blocks of a cluster that has to be asked for
 _HOPPER = 90  # the first GPU with clusters
+_AMPERE = 80  # the first with tensor cores for numbers of float's range
 _AT_LEAST = 128  # threads: below, shorter sums cost less than idle ones
 
 _MEETING, _CLUSTER_MEETING, _LAUNCH = 0.1, 0.35, 1.5  # microseconds
 _PRODUCTS, _TENSOR, _OF_A_BLOCK = 10e6, 40e6, 120e3  # multiply-adds a microsecond: in small tiles; of one block
+_ROUNDED = 1.1  # nothing is rounded for less than a tenth of the time
+_TILE, _SCHEDULERS = 17 / 1755, 4  # microseconds of a tensor core for 16 outputs and 8 rows; tensor cores of a block
+
+
+def chosen(
+    place: Place, cell: Cell, back: bool, units: int, rows: int, itemsize: int, rounding: Rounding
+) -> Division | None:
+    """`choose` at a place, which is asked for clusters of 16 blocks only where one would take them."""
+    processors, capability = place.processors()
+    given = cell, back, units, rows, itemsize, processors, capability, rounding
+    found = choose(*given, processors // LARGE)
+    if found is None or found.cluster < LARGE:
+        return found
+    return choose(*given, place.large_clusters())
 
 
 @lru_cache(maxsize=512)
@@ -40,55 +63,113 @@ def choose(
     processors: int,
     capability: int,
     rounding: Rounding = None,
+    large: int = 0,
 ) -> Division | None:
     """None stands for a kernel for every level.
 
     rows, units  B and H;  itemsize: bytes of a number
     processors   multiprocessors of the GPU, capability: 90 for 9.0
     rounding     what tensor cores may round the factors of products to
+    large        clusters of 16 blocks that run at once
     """
     if not processors:
         return None
-    levels = (backward_levels if back else forward_levels)(cell).levels
-    room = (_BACK if back else _THERE) * 4 // itemsize - _values(levels)
-    if back and capability < _HOPPER:
-        room = min(room, _BACK_BEFORE * 4 // itemsize)
-    row = CHUNK + (1 if back else len(cell.gates))
-    division = _division(len(cell.gates), units, rows, itemsize, processors, capability, room, row)
-    if division is None:
+    rounding = rounding if itemsize == 4 and capability >= _AMPERE else None
+    task = _Task(cell, back, units, rows, itemsize, processors, capability, rounding, large)
+    found = [division for division in (task.plain(), *task.tensor()) if division is not None]
+    best = min(found, key=task.rank, default=None)
+    return best if best is not None and task.time(best) < task.time(None) else None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What `choose` is asked."""
+
+    cell: Cell
+    back: bool
+    units: int
+    rows: int
+    itemsize: int
+    processors: int
+    capability: int
+    rounding: Rounding
+    large: int
+
+    @property
+    def lowered(self) -> Lowered:
+        return (backward_levels if self.back else forward_levels)(self.cell)
+
+    @property
+    def most(self) -> int:
+        """Blocks of a cluster."""
+        return 1 if self.capability < _HOPPER else LARGE if self.large else _BLOCKS
+
+    def plain(self) -> Division | None:
+        """The least split whose weights fit into registers, in the smallest cluster that has threads enough, with as
+        many rows as make every multiprocessor work."""
+        gates, room = len(self.cell.gates), (_BACK if self.back else _THERE) * 4 // self.itemsize - self._values()
+        if self.back and self.capability < _HOPPER:
+            room = min(room, _BACK_BEFORE * 4 // self.itemsize)
+        row = CHUNK + (1 if self.back else gates)  # registers that each row takes
+        for split in (1, 2, 4, 8, 16, 32):
+            weights = gates * CHUNK * -(-self.units // (CHUNK * split))
+            few = split < 4 and self.units * split < _AT_LEAST
+            if weights * self.itemsize > 4 * _WEIGHTS or weights + row > room or few:
+                continue
+            cluster = 1
+            while -(-self.units // cluster) * split > _THREADS:
+                cluster *= 2
+            if cluster > min(split, self.most):
+                continue
+            wanted, most = -(-self.rows * cluster // self.processors), 1
+            while most < min(wanted, split) and weights + 2 * most * row <= room:
+                most *= 2
+            return Division(self.units, split, cluster, most)
         return None
-    products = len(cell.gates) * units * units
-    at_once = max(1, processors // division.cluster) * division.rows
-    meeting = _CLUSTER_MEETING if division.cluster > 1 else _MEETING
-    step = len(levels) * meeting + products * division.rows / (division.cluster * _OF_A_BLOCK)
-    apart = len(levels) * _LAUNCH + products * rows / (_TENSOR if rounding and itemsize == 4 else _PRODUCTS)
-    return division if -(-rows // at_once) * step < apart else None
 
+    def tensor(self) -> Iterator[TensorDivision]:
+        """Those whose weights fit into registers."""
+        if self.rounding is None:
+            return
+        room = (_TENSOR_BACK if self.back else _TENSOR_THERE) - self._values()
+        for split in (8, 16):
+            cluster = 1
+            while cluster <= self.most:
+                division = TensorDivision(self.units, split, cluster)
+                if division.threads <= _THREADS and cluster <= self.units:
+                    shares = self._shares(division)
+                    sums = max((4 * max(2, share.tiles) for share in shares), default=0)
+                    if sum(share.registers for share in shares) + sums <= room:
+                        yield division
+                cluster *= 2
 
-def _values(levels: tuple[Level, ...]) -> int:
-    """How many numbers of a row and unit a step reads and makes."""
-    return len({name for level in levels for name in (*level.outputs, *Replay(level.outputs).leaves)})
+    def rank(self, division: Division) -> tuple[float, int, int]:
+        """The least is best: the time; then few blocks of a cluster; then many threads, of fewer registers each."""
+        rounded = _ROUNDED if isinstance(division, TensorDivision) else 1
+        return self.time(division) * rounded, division.cluster, -division.threads
 
+    def _values(self) -> int:
+        """How many numbers of a row and unit a step reads and makes."""
+        levels: tuple[Level, ...] = self.lowered.levels
+        return len({name for level in levels for name in (*level.outputs, *Replay(level.outputs).leaves)})
 
-def _division(
-    gates: int, units: int, rows: int, itemsize: int, processors: int, capability: int, room: int, row: int
-) -> Division | None:
-    """The least split whose weights fit into registers, in the smallest cluster that has threads enough, with as many
-    rows as make every multiprocessor work.
+    def _shares(self, division: TensorDivision) -> list[Share]:
+        lowered = self.lowered
+        products = [p for level in lowered.levels for p in level.products if p.operand != "x"]
+        gates = [gates_back(self.cell, lowered, p) if self.back else p.gates for p in products]
+        return [division.share(len(through), self.back, self.rounding) for through in gates]
 
-    room  numbers that a thread may hold, the step's values aside;  row: those of them that each row takes
-    """
-    for split in (1, 2, 4, 8, 16, 32):
-        weights = gates * CHUNK * -(-units // (CHUNK * split))
-        if weights * itemsize > 4 * _WEIGHTS or weights + row > room or (split < 4 and units * split < _AT_LEAST):
-            continue
-        cluster = 1
-        while -(-units // cluster) * split > _THREADS:
-            cluster *= 2
-        if cluster > min(split, _BLOCKS) or (cluster > 1 and capability < _HOPPER):
-            continue
-        wanted, most = -(-rows * cluster // processors), 1
-        while most < min(wanted, split) and weights + 2 * most * row <= room:
-            most *= 2
-        return Division(units, split, cluster, most)
-    return None
+    def time(self, division: Division | None) -> float:
+        """Microseconds of a step of the whole batch."""
+        levels, products = len(self.lowered.levels), len(self.cell.gates) * self.units**2
+        if division is None:
+            return levels * _LAUNCH + products * self.rows / (_TENSOR if self.rounding else _PRODUCTS)
+        clusters = self.large if division.cluster == LARGE else max(1, self.processors // division.cluster)
+        step = levels * (_CLUSTER_MEETING if division.cluster > 1 else _MEETING)
+        if isinstance(division, TensorDivision):
+            shares, beside = self._shares(division), -(-division.warps // _SCHEDULERS)
+            step += sum(share.tiles * share.steps for share in shares) * beside * _TILE
+            step += 0 if self.back else len(shares) * _MEETING
+        else:
+            step += products * division.rows / (division.cluster * _OF_A_BLOCK)
+        return -(-self.rows // (clusters * division.rows)) * step

@@ -13,8 +13,7 @@ from ..types import Array
 from .emit.division import Division
 from .emit.level import kernels
 from .emit.persistent import Persistent
-from .emit.persistent_backward import PersistentBackward
-from .emit.persistent_forward import PersistentForward
+from .emit.persistent_tensor import persistent
 from .emit.places import Options, Places
 from .emit.tile import Tile, tile_of
 from .layout import NUMBERS, Layout
@@ -49,7 +48,8 @@ class CompiledCell:
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout.make(self.cell, self.lowered, self.kept, self.operands, panels=self.division is None)
+        panels, rounding = self.division is None, self.options.rounding
+        return Layout.make(self.cell, self.lowered, self.kept, self.operands, panels, rounding)
 
     @cached_property
     def prefix(self) -> str:
@@ -58,8 +58,7 @@ class CompiledCell:
     @cached_property
     def persistent(self) -> Persistent:
         assert self.division is not None
-        kind = PersistentBackward if self.back else PersistentForward
-        return kind(Places(self.cell, self.lowered, self.options), self.layout, self.division)
+        return persistent(Places(self.cell, self.lowered, self.options), self.layout, self.division)
 
     @cached_property
     def text(self) -> str:
@@ -71,31 +70,36 @@ class CompiledCell:
         skeleton = "level.cuh" if self.division is None else "persistent.cuh"
         return place.module(self.options.real, skeleton, self.text, self.prefix)
 
-    def launches(self, rows: int, units: int) -> list[Launch]:
-        """The kernels of one step, or of all."""
+    def launches(self, rows: int, units: int, together: int = 1) -> list[Launch]:
+        """The kernels of one step, or of all, for so many calls at once."""
         if (d := self.division) is not None:
             blocks = -(-rows // d.rows) * d.cluster, 1
             shared = self.persistent.shared_bytes()
-            return [Launch(f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster)]
+            return [Launch(f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster, together)]
         made = []
         for k, tile in enumerate(self.tiles):
             blocks = -(-units // tile.units), -(-rows // tile.rows)
-            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, tile.shared(self.options.itemsize)))
+            shared = tile.shared(self.options.itemsize)
+            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, shared, together=together))
         return made
 
     def sums_room(self, units: int) -> int:
         """Blocks of units whose parts of a row sum are kept apart."""
         return max((-(-units // tile.units) for tile in self.tiles), default=0)
 
-    def run(self, place: Place, sizes: tuple[int, int, int], arrays: Mapping[str, Array]) -> None:
-        """All steps. sizes: T, B, H; arrays: by the layout's names, those that are not used left out."""
+    def run(self, place: Place, sizes: tuple[int, int, int], *calls: Mapping[str, Array]) -> None:
+        """All steps of one call, or of several at once. sizes: T, B, H of each; calls: arrays by the layout's names,
+        those that are not used left out."""
         T, B, H = sizes
         if not T or not B:
             return  # a launch of no blocks is an error
-        known = [place.address(arrays[name]) if name in arrays else 0 for name in self.layout.arrays]
         numbers = {"t": T - 1 if self.back else 0, "steps": T, "rows": B, "units": H}
-        table = place.table([*(numbers[name] for name in NUMBERS), *known])
-        self.module(place).repeat(self.launches(B, H), table, T if self.division is None else 1)
+        words: list[int] = []
+        for arrays in calls:
+            words += [numbers[name] for name in NUMBERS]
+            words += [place.address(arrays[name]) if name in arrays else 0 for name in self.layout.arrays]
+        steps = T if self.division is None else 1
+        self.module(place).repeat(self.launches(B, H, len(calls)), place.table(words), steps)
 
 
 def _levels(cell: Cell, back: bool) -> Lowered:
@@ -108,7 +112,7 @@ _made = lru_cache(maxsize=256)(CompiledCell)
 def compiled_cell(
     cell: Cell, back: bool, options: Options, rows: int, units: int, division: Division | None = None
 ) -> CompiledCell:
-    """For batches of so many rows."""
+    """For so many rows at once, of one call or of several together."""
     if division is not None:
         return _made(cell, back, options, division, ())
     tiles = tuple(tile_of(level, rows, units, options.rounding) for level in _levels(cell, back).levels)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
+from .clusters import NON_PORTABLE, large_clusters
 from .graphs import FEW, Recorded, cut
 from .place import Launch
 from .source import assembled
@@ -22,7 +23,6 @@ __all__ = ["CupyModule", "CupyPlace", "cupy_place"]
 _OPTIONS = ("-std=c++17",)
 _UNASKED = 48 * 1024  # bytes of shared memory that a block may have unasked, on every GPU
 _PORTABLE = 8  # blocks of a cluster that every GPU with clusters takes unasked
-_NON_PORTABLE = 14  # CUDA's number of the attribute that allows more
 _GRAPHS = 64  # kept for each module: one for each stream, batch size, state size and length of a run
 
 
@@ -38,7 +38,8 @@ class CupyPlace:
         self.xp = cupy
         self._modules: dict[tuple[str, str, str, str], CupyModule] = {}
         self._processors: dict[int, tuple[int, int]] = {}
-        self._aside: dict[int, Any] = {}
+        self._large: dict[int, int] = {}
+        self._aside: dict[tuple[int, int], Any] = {}
 
     def module(self, real: str, skeleton: str, printed: str, prefix: str) -> CupyModule:
         """Compiled for each device when a kernel of it is first launched there; CuPy keeps the binary on disk."""
@@ -55,16 +56,26 @@ class CupyPlace:
             self._processors[device.id] = int(found[0]), int(found[1])
         return self._processors[device.id]
 
+    def large_clusters(self) -> int:
+        """Of the current device, found out once; 0 while the current stream records, in which nothing can be."""
+        device = self.xp.cuda.runtime.getDevice()
+        if device not in self._large:
+            if self.xp.cuda.get_current_stream().is_capturing():
+                return 0
+            self._large[device] = large_clusters(self.xp, self.processors()[0])
+        return self._large[device]
+
     @contextmanager
     def beside(self) -> Iterator[AbstractContextManager[Any]]:
         """See `Backend.beside`: another stream, behind all that the current one has to do at the beginning, and before
         all that it gets to do after the end. Memory of either may be freed at any time: what uses it again stands
         behind the one or the other of these two orders."""
         cupy = self.xp
-        here, device = cupy.cuda.get_current_stream(), cupy.cuda.runtime.getDevice()
-        if device not in self._aside:
-            self._aside[device] = cupy.cuda.Stream(non_blocking=True)
-        aside = self._aside[device]
+        here = cupy.cuda.get_current_stream()
+        key = cupy.cuda.runtime.getDevice(), here.ptr  # of its own: nobody else's work is ordered behind this stream's
+        if key not in self._aside:
+            self._aside[key] = cupy.cuda.Stream(non_blocking=True)
+        aside = self._aside[key]
         self._behind(aside, here)
         try:
             yield aside
@@ -111,8 +122,9 @@ class CupyModule:
         self._one_at_a_time = threading.Lock()  # a graph has one table
 
     def repeat(self, launches: Sequence[Launch], table: Sequence[int], steps: int) -> None:
-        """See `place.Module`. Graphs where there are steps enough, and nobody is recording around this call; else, and
-        with a RuntimeWarning once where a graph cannot be made, a launch at a time: the same kernels, the same bits."""
+        """See `place.Module`. Graphs where there are steps enough; else, and with a RuntimeWarning once where a graph
+        cannot be made, a launch at a time: the same kernels, the same bits. While somebody records the current stream
+        CuPy raises RuntimeError: no table can go up then, nor can cuBLAS be called; that recording is left alone."""
         stream = self._cupy.cuda.get_current_stream()
         if steps >= FEW and self._records and not stream.is_capturing():
             run, runs = cut(steps)
@@ -129,7 +141,7 @@ class CupyModule:
         functions = [(self._function(launch), launch) for launch in launches]
         for place in range(steps):
             for function, launch in functions:
-                function(launch.blocks, (launch.threads,), (table, np.int32(place)), shared_mem=launch.shared)
+                function(launch.grid, (launch.threads,), (table, np.int32(place)), shared_mem=launch.shared)
 
     def _graph(self, stream: Any, launches: tuple[Launch, ...], run: int, words: int) -> Recorded | None:
         """One for each stream, so that two of them can replay the same steps side by side."""
@@ -140,12 +152,13 @@ class CupyModule:
             return self._graphs[key]
         for launch in launches:  # compiled and loaded before anything is recorded
             self._function(launch)
-        advance = self._function(Launch(f"{self._prefix}_advance", (1, 1), 1, 0))
+        on = Launch(f"{self._prefix}_advance", (1, 1), 1, 0, together=launches[0].together)
+        advance = self._function(on)
         moved = np.int32(-run if self._prefix == "backward" else run)
 
         def whole(table: Any) -> None:
             self._launch(launches, table, run)
-            advance((1,), (1,), (table, moved), shared_mem=0)
+            advance(on.grid, (1,), (table, moved), shared_mem=0)
 
         if device not in self._recording:
             self._recording[device] = self._cupy.cuda.Stream(non_blocking=True)
@@ -170,7 +183,7 @@ class CupyModule:
         if key not in self._functions:
             self._functions[key], self._room[key] = self._module.get_function(launch.kernel), _UNASKED
             if launch.cluster > _PORTABLE:
-                self._cupy.cuda.driver.funcSetAttribute(self._functions[key].kernel.ptr, _NON_PORTABLE, 1)
+                self._cupy.cuda.driver.funcSetAttribute(self._functions[key].kernel.ptr, NON_PORTABLE, 1)
         if launch.shared > self._room[key]:
             self._functions[key].max_dynamic_shared_size_bytes = launch.shared
             self._room[key] = launch.shared

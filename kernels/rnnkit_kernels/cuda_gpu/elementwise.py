@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..elementwise import Elementwise, Row
+from ..elementwise import Decay, Elementwise, Row
 from ..types import Array
 from .place import Place
 from .random import dropout, uniform
@@ -52,7 +52,9 @@ class CudaElementwise(Elementwise):
     def summed_by_row(self, index: Array, d: Array, rows: int) -> Array:
         return summed_by_row(self._place, index, d, rows)
 
-    def moved(self, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+    def moved(
+        self, rule: str, numbers: Sequence[float], rows: Sequence[Row], decay: Decay | None = None
+    ) -> list[Row | None]:
         if rule not in RULES:
             return super().moved(rule, numbers, rows)
-        return moved(self._place, rule, numbers, rows)
+        return moved(self._place, rule, numbers, rows, decay)

@@ -8,10 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["LEAST_BYTES", "Facts", "NoDevice", "facts", "version_words"]
+__all__ = ["LEAST_BYTES", "Facts", "NoDevice", "facts", "version_words", "without_tensor_cores"]
 
 LEAST_BYTES = 512 << 20  # of GPU memory: CUDA's context and cuBLAS take most of it before the first array
-_LEAST_CAPABILITY = 70  # what the kernels are compiled and tested for, Volta and later
+_LEAST_CAPABILITY = 70  # what the kernels are written for, Volta and later
+_LEAST_COMPILED, _SINCE = 75, 13  # what the compilers of this CUDA and of later ones make code for, Turing and later
+_LEAST_ROUNDING = 80  # whose tensor cores take float32's exponents, Ampere and later
 _LEAST_CUPY = 14
 _EXTRAS = "pip install 'rnnkit[cuda13]', or 'rnnkit[cuda12]' for a driver of CUDA 12"
 _CPU = "or take backend='auto', which runs on the CPU"
@@ -39,6 +41,16 @@ class Facts(dict[str, str]):
 def version_words(number: int) -> str:
     """CUDA's numbers as people write them: 12040 -> "12.4"."""
     return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def without_tensor_cores(rounding: str, capability: int) -> str | None:
+    """Why products are not made of numbers rounded to "tf32" or "bf16" on a GPU of that capability; None: they are."""
+    if capability >= _LEAST_ROUNDING:
+        return None
+    return (
+        f"the GPU has compute capability {capability // 10}.{capability % 10}, and tensor cores take {rounding} from "
+        f"{_LEAST_ROUNDING // 10}.{_LEAST_ROUNDING % 10} on: take backend='cuda', which rounds nothing"
+    )
 
 
 def facts(
@@ -98,6 +110,13 @@ def _device(cupy: Any, found: Facts, load: Callable[[str], Any]) -> Facts:
             f"{name} has compute capability {capability // 10}.{capability % 10} and the kernels need "
             f"{_LEAST_CAPABILITY // 10}.{_LEAST_CAPABILITY % 10}, {_CPU}"
         )
+    wheel = found["wheel"].split()[0]
+    if capability < _LEAST_COMPILED and (major := runtime.runtimeGetVersion() // 1000) >= _SINCE:
+        return found.lacks(
+            f"{name} has compute capability {capability // 10}.{capability % 10} and CUDA {major} compiles for "
+            f"{_LEAST_COMPILED // 10}.{_LEAST_COMPILED % 10} and later: pip uninstall {wheel}, then pip install "
+            f"'rnnkit[cuda{_SINCE - 1}]', {_CPU}"
+        )
     if free < LEAST_BYTES:
         return found.lacks(
             f"GPU {here} has {free / 2**20:.0f} MiB of free memory and {LEAST_BYTES >> 20} are needed to begin: end "
@@ -110,13 +129,27 @@ def _device(cupy: Any, found: Facts, load: Callable[[str], Any]) -> Facts:
             if library == "nvrtc":  # loaded by its first call only
                 found_there.getVersion()
         except (ImportError, RuntimeError, OSError) as error:
-            wheel = found["wheel"].split()[0]
             return found.lacks(
                 f"the library {library}, which {use}, cannot be loaded ({_first_line(error)}): pip install "
                 f"'{wheel}[ctk]'",
                 package=True,
             )
+    if not _headers(load):
+        return found.lacks(
+            f"CUDA's headers, without which CuPy compiles nothing, are not found: pip install '{wheel}[ctk]', or set "
+            "CUDA_PATH to a CUDA toolkit",
+            package=True,
+        )
     return found
+
+
+def _headers(load: Callable[[str], Any]) -> bool:
+    """Whether those are there that CuPy hands to the compiler with every text; True where it asks nobody for them."""
+    try:
+        found = load("cuda.pathfinder").find_nvidia_header_directory("cudart")
+    except (ImportError, AttributeError):
+        return True
+    return found is not None
 
 
 def _first_line(error: Exception) -> str:

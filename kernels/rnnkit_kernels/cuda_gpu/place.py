@@ -14,18 +14,24 @@ __all__ = ["Launch", "Module", "Place"]
 
 @dataclass(frozen=True)
 class Launch:
-    """One kernel: its name, blocks (x, y), threads of a block, bytes of shared memory; and how many blocks in a row
-    make a cluster, as it was compiled."""
+    """One kernel: its name, blocks (x, y), threads of a block, bytes of shared memory; how many blocks in a row make a
+    cluster, as it was compiled; and how many calls it serves at once, each by so many blocks that read its table."""
 
     kernel: str
     blocks: tuple[int, int]
     threads: int
     shared: int
     cluster: int = 1
+    together: int = 1
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return (*self.blocks, self.together)
 
 
 class Module(Protocol):
-    """Compiled kernels, each called with the address of a table and a place in a run of steps."""
+    """Compiled kernels, each called with the address of a table and a place in a run of steps. Launches that serve
+    several calls find their tables one behind the other."""
 
     def repeat(self, launches: Sequence[Launch], table: Array, steps: int) -> None:
         """For place = 0 .. steps - 1 in turn: all launches, each after the one before."""
@@ -40,6 +46,9 @@ class Place(Protocol):
     def processors(self) -> tuple[int, int]:
         """How many multiprocessors there are, and of what capability: 90 for 9.0. (0, 0) where a step is best taken
         level by level."""
+
+    def large_clusters(self) -> int:
+        """How many clusters of 16 blocks run at once; 0 where none does."""
 
     def beside(self) -> AbstractContextManager[AbstractContextManager[Any]]:
         """See `Backend.beside`."""

@@ -16,9 +16,10 @@ from .emit.division import Division
 from .emit.places import Options
 from .panels import panels_there
 from .place import Place
+from .together import Begun, alone
 from .words import REALS, Rounding
 
-__all__ = ["CudaTape", "forward", "options_of"]
+__all__ = ["CudaTape", "begun", "forward", "options_of"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,12 +53,34 @@ def forward(
     """See `textbook.recurrence.forward`. All arrays lie at the place, of float32 or float64 alike.
 
     division  of a kernel that takes all steps at once; None: a kernel for each level of each step
-    rounding  what the factors of a step's products are rounded to, for tensor cores; with a division they are not
+    rounding  what the factors of a step's products are rounded to, for tensor cores; nothing is rounded with a division
+              of another kind than `TensorDivision`
     """
+    return alone(
+        place, begun(place, cell, weights, x, state0, mask=mask, drop=drop, division=division, rounding=rounding)
+    )
+
+
+def begun(
+    place: Place,
+    cell: Cell,
+    weights: dict[str, Array],
+    x: Array,
+    state0: dict[str, Array],
+    *,
+    mask: Array | None = None,
+    drop: Array | None = None,
+    division: Division | None = None,
+    rounding: Rounding = None,
+    together: int = 1,
+    tape: bool = True,
+) -> Begun:
+    """`forward` up to its kernels. together: of how many calls they are to run side by side; tape: False gives None for
+    the tape."""
     check_call(cell, weights, x, state0, mask, drop)
     xp, dtype = place.xp, x.dtype
     (T, B, F), H = x.shape, weights["U"].shape[0]
-    program = compiled_cell(cell, False, options_of(dtype, mask, drop, rounding), B, H, division)
+    program = compiled_cell(cell, False, options_of(dtype, mask, drop, rounding), together * B, H, division)
     if mask is not None:
         mask = xp.ascontiguousarray(mask)
         x = xp.where(mask[:, :, None], x, dtype.type(0))
@@ -85,10 +108,13 @@ def forward(
     if division is not None:
         arrays["U"] = xp.ascontiguousarray(weights["U"])
     else:
-        arrays |= panels_there(xp, program, weights["U"])
-    program.run(place, (T, B, H), arrays)
-    tape = CudaTape(cell, weights, x, mask, drop, states, kept, met=met, operands=operands)
-    return states["h"][1:], {name: v[T] for name, v in states.items()}, tape
+        arrays |= panels_there(xp, program, weights["U"], met[0])
+
+    def finish() -> tuple[Array, dict[str, Array], CudaTape | None]:
+        found = CudaTape(cell, weights, x, mask, drop, states, kept, met=met, operands=operands) if tape else None
+        return states["h"][1:], {name: v[T] for name, v in states.items()}, found
+
+    return Begun(program, (T, B, H), arrays, finish)
 
 
 def _input_bias(xp: Any, program: CompiledCell, weights: dict[str, Array]) -> Array | None:

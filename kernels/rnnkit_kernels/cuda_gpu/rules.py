@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..elementwise import Row
+from ..elementwise import Decay, Row
 from .place import Launch, Place
 from .words import REALS, word_of_double
 
@@ -31,7 +31,9 @@ RULES = {
 }
 
 
-def moved(place: Place, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+def moved(
+    place: Place, rule: str, numbers: Sequence[float], rows: Sequence[Row], decay: Decay | None = None
+) -> list[Row | None]:
     """See `Elementwise.moved`; rule, numbers: see `RULES`. Arrays with gaps are copied first.
 
     None for rows that are not of float32 or of float64 throughout. Raises ValueError for other counts of numbers and
@@ -45,12 +47,14 @@ def moved(place: Place, rule: str, numbers: Sequence[float], rows: Sequence[Row]
     found: list[Row | None] = [None] * len(rows)
     for dtype in REALS:
         ours = {k: row for k, row in enumerate(rows) if all(a.dtype == dtype for a in row)}
-        for k, new in zip(ours, _launched(place, rule, numbers, list(ours.values()), dtype), strict=True):
+        for k, new in zip(ours, _launched(place, rule, numbers, list(ours.values()), dtype, decay), strict=True):
             found[k] = new
     return found
 
 
-def _launched(place: Place, rule: str, numbers: Sequence[float], rows: Sequence[Row], dtype: Any) -> list[Row]:
+def _launched(
+    place: Place, rule: str, numbers: Sequence[float], rows: Sequence[Row], dtype: Any, decay: Decay | None
+) -> list[Row]:
     """What rows of one dtype become, in one launch."""
     xp = place.xp
     given = [[xp.ascontiguousarray(a) for a in row] for row in rows]
@@ -61,9 +65,9 @@ def _launched(place: Place, rule: str, numbers: Sequence[float], rows: Sequence[
             words += [blocks, size, *map(place.address, (*old, *made))]
             blocks += -(-size // _BLOCK)
     if blocks:
-        doubles = [word_of_double(number) for number in (*numbers, *[0.0] * (_NUMBERS - len(numbers)))]
+        doubles = (*(decay or (0.0, 0.0)), *numbers, *[0.0] * (_NUMBERS - len(numbers)))
         parameters = sum(made[0].size > 0 for made in new)
-        table = place.table([parameters, *doubles, *words])
+        table = place.table([parameters, decay is not None, *map(word_of_double, doubles), *words])
         module = place.module(REALS[dtype], "rules.cuh", "", "step")
         module.repeat([Launch(f"step_{rule}", (blocks, 1), 256, 0)], table, 1)
     return new

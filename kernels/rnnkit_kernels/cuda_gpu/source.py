@@ -14,6 +14,10 @@ typedef {real} real;
 """
 
 
+# What stands in front of a skeleton that is made of several parts.
+_BEFORE = {"level.cuh": ("pieces.cuh", "tensor.cuh")}
+
+
 @lru_cache(maxsize=16)
 def part(name: str) -> str:
     """A file of `sources`."""
@@ -23,4 +27,5 @@ def part(name: str) -> str:
 def assembled(real: str, skeleton: str, printed: str, device: str | None = None) -> str:
     """real: "float" or "double". device: stands for `device.cuh` where kernels run elsewhere than on a GPU."""
     begin = part("device.cuh") if device is None else device
-    return "\n".join([_HEAD.format(real=real), begin, part("maths.cuh"), part(skeleton), printed])
+    parts = [part(name) for name in ("maths.cuh", *_BEFORE.get(skeleton, ()), skeleton)]
+    return "\n".join([_HEAD.format(real=real), begin, *parts, printed])

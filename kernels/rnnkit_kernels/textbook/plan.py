@@ -15,7 +15,16 @@ from ..replay import Replay
 from ..types import Array
 from .functions import Arrays
 
-__all__ = ["Plan", "Products", "adjoint_on_arrays", "limited", "plan_of", "recurrent_columns", "vector_leaves"]
+__all__ = [
+    "Plan",
+    "Products",
+    "adjoint_on_arrays",
+    "limited",
+    "places_met",
+    "plan_of",
+    "recurrent_columns",
+    "vector_leaves",
+]
 
 Values = dict[str, Any]
 
@@ -69,13 +78,21 @@ class Products(Arrays):
         return v if self._drop is None else v * self._drop
 
 
+def places_met(cell: Cell, plan: Plan) -> Any:
+    """The places among all gates of those that meet h_{t-1}: a slice where they stand side by side, as a list goes up
+    to a device whenever something is chosen by it."""
+    which = [cell.gates.index(q) for q in plan.met]
+    in_a_row = which == list(range(which[0], which[0] + len(which))) if which else False
+    return slice(which[0], which[-1] + 1) if in_a_row else which
+
+
 def recurrent_columns(cell: Cell, plan: Plan, weights: dict[str, Array]) -> tuple[Array, Array | None]:
     """The columns of U, and of b_h, of the gates that meet h_{t-1}, side by side."""
     U, bh = weights["U"], weights.get("b_h")
     G = len(cell.gates)
     if len(plan.met) < G:
-        which = [cell.gates.index(q) for q in plan.met]
-        U = U.reshape(len(U), G, -1)[:, which].reshape(len(U), -1)
+        which = places_met(cell, plan)
+        U = U.reshape(len(U), G, -1)[:, which].copy().reshape(len(U), -1)
         bh = None if bh is None else bh.reshape(G, -1)[which].reshape(-1)
     return U, bh
 

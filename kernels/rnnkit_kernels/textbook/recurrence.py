@@ -20,7 +20,7 @@ from ..contract import Cell, Gradients, Tape
 from ..types import Array
 from .between import begin, begin_back, carry, carry_back, projected, room
 from .parts import operands, recurrent_bias
-from .plan import Plan, Products, adjoint_on_arrays, limited, plan_of, recurrent_columns, vector_leaves
+from .plan import Plan, Products, adjoint_on_arrays, limited, places_met, plan_of, recurrent_columns, vector_leaves
 
 __all__ = ["backward", "forward"]
 
@@ -119,8 +119,7 @@ def backward(
     p = vector_leaves(cell, weights)
     adjoint = adjoint_on_arrays(cell, plan, Products(cell, weights["U"], drop, clip), p)
     UT = recurrent_columns(cell, plan, weights)[0].T
-    met = [cell.gates.index(q) for q in plan.met]
-    everything = len(met) == G
+    met, everything = places_met(cell, plan), len(plan.met) == G
     fresh = {} if tape.reset is None else {name: np.zeros_like(v[0]) for name, v in states.items()}
     steps = tape.kept, tape.old, tape.new, {name: v[1:] for name, v in states.items()}
     for t in reversed(range(T)):
@@ -137,7 +136,7 @@ def backward(
             x_grad[t], u_grad[t] = limited(x_grad[t], clip), limited(u_grad[t], clip)
         for name in cell.state:
             owed = grads[f"s.{name}"]
-            if name == "h" and met:
+            if name == "h" and plan.met:
                 through_u = (u_grad[t] if everything else u_grad[t][:, met]).reshape(B, -1) @ UT
                 owed = owed + (through_u if drop is None else through_u * drop)
             if name in d_old:

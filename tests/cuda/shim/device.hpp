@@ -1,10 +1,10 @@
-// CUDA threads on a CPU: stands for `sources/device.cuh` in front of a kernel's text, and brings what the text takes from
-// the compiler, so that g++ builds it. Every CUDA thread is a fiber that runs until it waits for others (default), or,
-// with SHIM_THREADS, a thread of the system, so that ThreadSanitizer sees what is not ordered.
+// CUDA threads on a CPU: stands for `sources/device.cuh` in front of a kernel's text, and brings what the text takes
+// from the compiler, so that g++ builds it. Every CUDA thread is a fiber that runs until it waits for others (default),
+// or, with SHIM_THREADS, a thread of the system, so that ThreadSanitizer sees what is not ordered.
 //
 // What it finds: wrong numbers, reads of memory that nobody wrote (shared memory is full of NaN), writes behind shared
-// memory, barriers that not all reach, what depends on the order of blocks or threads (`shim_backwards`). What it cannot
-// show: how wide the effect of a fence is, and anything about time.
+// memory, barriers that not all reach, what depends on the order of blocks or threads (`shim_backwards`). What it
+// cannot show: how wide the effect of a fence is, and anything about time.
 //
 // Here stand the instructions; `real` is the kernel's. launch.hpp and what it includes know nothing of `real`.
 #pragma once
@@ -14,6 +14,7 @@
 inline void lies_in_memory(const void*) {}
 inline real reciprocal_(real a) { return real(1) / a; }
 inline real* shared_memory() { return reinterpret_cast<real*>(shim::self->block->shared.data()); }
+inline unsigned settled(unsigned bits) { return bits; }
 inline void meet_block() { shim::self->block->barrier.meet(); }
 inline float added_(float a, float b) { return a + b; }
 inline double added_(double a, double b) { return a + b; }
@@ -32,6 +33,11 @@ inline void put(T* place, int block, T value) {
   shim::Block& there = *(*shim::self->block->cluster)[block];
   const auto at = reinterpret_cast<unsigned char*>(place) - shim::self->block->shared.data();
   *reinterpret_cast<T*>(there.shared.data() + at) = value;
+}
+inline void put_pair(float* place, int block, float first, float second) {
+  if (reinterpret_cast<uintptr_t>(place) % 8) shim::fault = "a pair begins at an address that 8 does not divide";
+  put(place, block, first);
+  put(place + 1, block, second);
 }
 
 // Backwards a copy is made at once: who still reads what stood there finds the new.

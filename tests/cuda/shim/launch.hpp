@@ -26,10 +26,10 @@ struct Cluster {
   std::vector<Block*> blocks;
   Barrier together;
 
-  void add(unsigned number, unsigned blocks_across, unsigned bytes) {
+  void add(unsigned number, unsigned bytes) {
     made.emplace_back(new Block);
     Block& block = *made.back();
-    block.index = {number % blocks_across, number / blocks_across, 0};
+    block.index = {number % grid.x, number / grid.x % grid.y, number / (grid.x * grid.y)};
     block.rank = unsigned(blocks.size());
     block.shared.assign(bytes + BEHIND, 0xff);
     block.cluster = &blocks;
@@ -69,24 +69,24 @@ inline void run_blocks(const std::vector<Block*>& blocks, const std::function<vo
 // system: all at once, for what one block reads and another writes in the same launch is a race. Returns what went
 // wrong, or null.
 extern "C" const char* shim_launch(
-    void (*kernel)(void*, int), void* table, int place, unsigned x, unsigned y, unsigned threads, unsigned shared,
-    unsigned cluster) {
-  shim::grid = {x, y, 1};
+    void (*kernel)(void*, int), void* table, int place, unsigned x, unsigned y, unsigned z, unsigned threads,
+    unsigned shared, unsigned cluster) {
+  shim::grid = {x, y, z};
   shim::block_size = {threads, 1, 1};
   shim::fault = nullptr;
 #ifdef SHIM_THREADS
-  const unsigned at_once = x * y;
+  const unsigned at_once = x * y * z;
 #else
   const unsigned at_once = cluster;
 #endif
-  for (unsigned first = 0; first < x * y && !shim::fault; first += at_once) {
-    const unsigned begin = shim_backwards ? x * y - at_once - first : first;
+  for (unsigned first = 0; first < x * y * z && !shim::fault; first += at_once) {
+    const unsigned begin = shim_backwards ? x * y * z - at_once - first : first;
     std::vector<std::unique_ptr<shim::Cluster>> clusters;
     std::vector<shim::Block*> blocks;
     for (unsigned n = 0; n < at_once; ++n) {
       if (n % cluster == 0) clusters.emplace_back(new shim::Cluster);
       clusters.back()->together.expected = cluster * threads;
-      clusters.back()->add(begin + n, x, shared);
+      clusters.back()->add(begin + n, shared);
       blocks.push_back(clusters.back()->blocks.back());
     }
     shim::run_blocks(blocks, [&] { kernel(table, place); });

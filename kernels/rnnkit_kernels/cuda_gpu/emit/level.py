@@ -11,6 +11,7 @@ from ..layout import Layout, member
 from .places import Places
 from .text import Text, TextFunctions
 from .tile import Tile
+from .twins import Twins
 
 __all__ = ["kernels"]
 
@@ -31,7 +32,7 @@ def kernels(places: Places, layout: Layout, tiles: Sequence[Tile], prefix: str) 
 
 _ADVANCE = """\
 // What follows a run of launches that was captured once: the next run begins so many steps on.
-extern "C" __global__ void {prefix}_advance(Call* table, int steps) {{ table->t += steps; }}"""
+extern "C" __global__ void {prefix}_advance(Call* table, int steps) {{ table[blockIdx.z].t += steps; }}"""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class _Level:
     collected: dict[str, int]
     room: str
 
+    @property
+    def _twins(self) -> Twins:
+        return Twins(self.places)
+
     def text(self, prefix: str) -> str:
         name, lowered = f"{prefix}_level{self.number}", self.places.lowered
         back = lowered.gradient is not None
@@ -54,6 +59,7 @@ class _Level:
             "const int rows = int(call.rows), units = int(call.units);",
             "const long long step = call.rows * call.units;",
             "real* shared = shared_memory();",
+            *self._twins.sizes(),
             "Accumulators<L> sums_of = {};" if self.level.columns else "",
             *self._starts(),
             *self._products(lowered),
@@ -96,7 +102,8 @@ for (int i = 0; i < L::rows_each; ++i) {{
             if product.operand == "x":
                 continue
             panel = f"call.{member(f'panel.{self.number}.{j}')}"
-            a, row, length, condition = self._operand(product, lowered)
+            a, row, length = self._twins.operand(product) if self.tile.pairs else self._operand(product, lowered)
+            condition = "t + 1 < call.steps" if product.operand == "d" else ""
             call = (
                 f"multiply<L, {product.first}, {product.last}>(sums_of, {a}, {row}, {length}, {panel}, rows, units, "
                 "shared);"
@@ -104,20 +111,20 @@ for (int i = 0; i < L::rows_each; ++i) {{
             lines.append(f"if ({condition}) {call}" if condition else call)
         return lines
 
-    def _operand(self, product: Product, lowered: Lowered) -> tuple[str, str, str, str]:
-        """Where it begins, how far its rows are apart, how long they are, and when there is any."""
+    def _operand(self, product: Product, lowered: Lowered) -> tuple[str, str, str]:
+        """Where it begins, how far its rows are apart, how long they are."""
         kind, _, rest = product.operand.partition(".")
         if kind == "h":
             source = "call.met" if self.places.options.dropped else "call.h"
-            return f"{source} + t * step", "units", "units", ""
+            return f"{source} + t * step", "units", "units"
         if kind == "v":
-            return f"call.{member(product.operand)} + t * step", "units", "units", ""
+            return f"call.{member(product.operand)} + t * step", "units", "units"
         assert lowered.gradient is not None
         wide, (first, last) = lowered.gradient.columns, lowered.gradient.h_range
         if kind == "d":
             begin = f"call.gradients + (t + 1) * step * {wide} + {first} * call.units"
-            return begin, f"{wide} * call.units", f"{last - first} * units", "t + 1 < call.steps"
-        return f"call.gradients + t * step * {wide} + {rest} * call.units", f"{wide} * call.units", "units", ""
+            return begin, f"{wide} * call.units", f"{last - first} * units"
+        return f"call.gradients + t * step * {wide} + {rest} * call.units", f"{wide} * call.units", "units"
 
     def _program(self) -> list[str]:
         level, places = self.level, self.places
@@ -147,7 +154,7 @@ for (int i = 0; i < L::rows_each; ++i) {{
                 spot = f"mine[i][{list(level.sums).index(name)}]"
                 stores.append(f"{spot} = {how.format(spot, value)};")
             else:
-                stores += places.store(F, name, Text(F, value))
+                stores += [*places.store(F, name, Text(F, value)), *self._twins.store(name)]
         return [*self._gather(sums), *self._mine(), *self._each([*head, *F.lines, *stores]), *self._collect()]
 
     def _gather(self, sums: list[str]) -> list[str]:

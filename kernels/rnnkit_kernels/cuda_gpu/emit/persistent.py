@@ -33,7 +33,8 @@ class Persistent(ABC):
         self.values: dict[str, Text] = {}  # of this step, by `levels`' names
         self.before: list[str] = []  # statements before the first step
         self.shared = 0  # numbers of shared memory
-        self._buffers: dict[str, tuple[int, int]] = {}
+        self._buffers: dict[str, tuple[int, bool]] = {}
+        self._rooms: dict[str, int] = {}
         self._ahead: dict[str, tuple[str, str]] = {}
         self._hoisted: dict[str, Text] = {}
         self.begin()
@@ -46,10 +47,9 @@ class Persistent(ABC):
         d = self.division
         fields = " ".join(f"{kind} {name};" for name, (kind, _) in self._ahead.items())
         asks = " ".join(f"ahead.{name} = {expression};" for name, (_, expression) in self._ahead.items())
-        choose = [
-            f"real* const {name} = {name}_both + int(t & 1) * {size};" for name, (_, size) in self._buffers.items()
-        ]
-        rooms = [f"real* const {name}_both = shared + {at};" for name, (at, _) in self._buffers.items()]
+        kinds = {name: "Factor" if rounded else "real" for name, (_, rounded) in self._buffers.items()}
+        choose = [f"{kind}* const {name} = {self.place(name, 't')};" for name, kind in kinds.items()]
+        rooms = [f"real* const {name} = shared + {at};" for name, at in self._rooms.items()]
         body = "\n".join(f"    {line}" for line in [*choose, *self.F.lines])
         head = "\n".join(f"  {line}" for line in [*rooms, *self.before])
         shape = f" __cluster_dims__({d.cluster}, 1, 1)" if d.cluster > 1 else ""
@@ -74,7 +74,7 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
   real* const shared = shared_memory();
   for (int i = thread; i < {self.shared}; i += THREADS) shared[i] = real(0);
 {head}
-  {self._meet(True)}
+  {self.meet(True)}
   Ahead coming;
   const auto ask = [&](long long t, Ahead& ahead) {{ {asks} }};
   ask({self.first}, coming);
@@ -90,15 +90,26 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
 
     # what stands ready before a step
 
-    def buffer(self, name: str, size: int) -> None:
-        """Shared memory in two places, for odd and for even steps; `name` is this step's, `name_both` both."""
+    def room(self, name: str, size: int) -> None:
+        """Shared memory for so many numbers."""
+        self._rooms[name] = self.shared
+        self.shared += -(-size // CHUNK) * CHUNK
+
+    def buffer(self, name: str, size: int, rounded: bool = False) -> None:
+        """Shared memory in two places, for odd and for even steps; `name` is this step's, `name_both` both. rounded:
+        whether factors of products lie there."""
         size = -(-size // CHUNK) * CHUNK
-        self._buffers[name] = (self.shared, size)
-        self.shared += 2 * size
+        self.room(f"{name}_both", 2 * size)
+        self._buffers[name] = (size, rounded)
+
+    def place(self, name: str, step: str) -> str:
+        """Where a buffer's numbers of that step lie."""
+        size, rounded = self._buffers[name]
+        return f"{'factors' if rounded else ''}({name}_both + int({step} & 1) * {size})"
 
     def other(self, name: str) -> str:
         """The place of the steps beside this one."""
-        return f"({name}_both + int((t + 1) & 1) * {self._buffers[name][1]})"
+        return self.place(name, "(t + 1)")
 
     def ahead(self, name: str, expression: str, kind: str = "real") -> Text:
         """A number of this step that was asked for one step before; `t` stands in the expression."""
@@ -147,7 +158,7 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
         for name, value in program(F, leaves).items():
             needed = self._store(name, F.value(value), level) or needed
         if level.sums or needed:
-            F.lines.append(self._meet(bool(level.sums) or self.lowered.gradient is None))
+            F.lines.append(self.meet(bool(level.sums) or self.lowered.gradient is None))
         for name, how in level.sums.items():
             largest = "true" if how == "rowmax" else "false"
             count = "CLUSTER * WARPS"
@@ -183,7 +194,8 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
             return Text(self.F, str(value))
         return self.F.load(f"ahead.live ? {value} : {other}")
 
-    def _meet(self, everybody: bool) -> str:
+    def meet(self, everybody: bool) -> str:
+        """Of the block, or of all that exchange numbers."""
         return "meet_cluster();" if everybody and self.division.cluster > 1 else "meet_block();"
 
     # what the two directions do differently
@@ -222,3 +234,11 @@ extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* 
 
     def gate(self, q: str) -> int:
         return self.cell.gates.index(q)
+
+    def weight_at(self, gates: list[int], k: str, m: str) -> str:
+        """The element of U that joins unit k and number m of the block, OWN of each of the gates behind each other."""
+        chosen = str(gates[-1])
+        for c, gate in reversed(list(enumerate(gates[:-1]))):
+            chosen = f"({m} / OWN == {c} ? {gate} : {chosen})"
+        wide = len(self.cell.gates)
+        return f"call.U[(long long){k} * {wide} * UNITS + {chosen} * UNITS + rank * OWN + {m} % OWN]"

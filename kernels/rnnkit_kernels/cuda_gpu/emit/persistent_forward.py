@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...levels import Level
+from ...levels import Level, Product
 from .persistent import Persistent
 from .text import Text
 
@@ -18,11 +18,10 @@ class PersistentForward(Persistent):
 
     def begin(self) -> None:
         self._left: list[str] = []
-        d, line = self.division, self.division.line(self.division.units)
-        self.buffer("met", d.rows * line)
+        self.vectors("met")
         operands = sorted({p.operand for lv in self.lowered.levels for p in lv.products if p.operand.startswith("v.")})
         for operand in operands:
-            self.buffer(operand.replace(".", "_"), d.rows * line)
+            self.vectors(operand.replace(".", "_"))
         for name in self.cell.state:
             self.before.append(f"real s_{name} = {self.places.address(f's.{name}').replace('t * step + at', 'at')};")
             self.values[f"s.{name}"] = Text(self.F, f"s_{name}")
@@ -31,7 +30,8 @@ class PersistentForward(Persistent):
             "meet_block();",
             "for (int i = thread; i < ROWS * UNITS; i += THREADS) {",
             "  const int r = min(first_row + i / UNITS, rows - 1);",
-            f"  met_both[i / UNITS * {line} + i % UNITS] = {source}[(long long)r * UNITS + i % UNITS];",
+            f"  {self.place('met', '0')}[{self.spot('i / UNITS', 'i % UNITS')}] = "
+            f"{self.factor(f'{source}[(long long)r * UNITS + i % UNITS]')};",
             "}",
         ]
         if self.places.options.masked:
@@ -45,31 +45,45 @@ class PersistentForward(Persistent):
             super().write(address, value, condition)
 
     def columns(self, number: int, level: Level) -> dict[str, Text]:
-        d, wide = self.division, max(1, len(level.columns))
-        products = [(j, p) for j, p in enumerate(level.products) if p.operand != "x"]
+        products = {f"{number}_{j}": p for j, p in enumerate(level.products) if p.operand != "x"}
         if products:
-            self.F.lines.append(f"real sums_of{number}[ROWS][{wide}] = {{}};")
-        for j, product in products:
-            weights, gates = f"w{number}_{j}", [self.gate(q) for q in product.gates]
-            gate_count = len(self.cell.gates)
-            loads = [
-                f"{weights}[piece][e][{c}] = k < UNITS && there ? "
-                f"call.U[(long long)k * {gate_count} * UNITS + {gate} * UNITS + unit] : real(0);"
-                for c, gate in enumerate(gates)
-            ]
-            place = "const int k = CHUNK * (part + SPLIT * piece) + e;"
-            self.kept(weights, d.pieces(d.units), len(gates), [place, *loads])
-            vectors = "met" if product.operand == "h" else product.operand.replace(".", "_")
-            call = (
-                f"accumulate<{product.first}, SPLIT>(sums_of{number}, {weights}, {vectors}, {d.line(d.units)}, part);"
-            )
-            self.F.lines.append(call)
-        if products:
-            self.F.lines.append(f"share_out<SPLIT>(sums_of{number}, part);")
+            self.multiply(f"sums_of{number}", max(1, len(level.columns)), products)
         found = {}
         for c, column in enumerate(level.columns):
             found[column.name] = self._column(f"sums_of{number}[0][{c}]", dict(column.parts))
         return found
+
+    def multiply(self, sums: str, wide: int, products: dict[str, Product]) -> None:
+        """Fills {sums}[0][column]: what the products add up to for this row and unit."""
+        d, lines = self.division, self.F.lines
+        lines.append(f"real {sums}[ROWS][{wide}] = {{}};")
+        for name, product in products.items():
+            gates, gate_count = [self.gate(q) for q in product.gates], len(self.cell.gates)
+            loads = [
+                f"w{name}[piece][e][{c}] = k < UNITS && there ? "
+                f"call.U[(long long)k * {gate_count} * UNITS + {gate} * UNITS + unit] : real(0);"
+                for c, gate in enumerate(gates)
+            ]
+            place = "const int k = CHUNK * (part + SPLIT * piece) + e;"
+            self.kept(f"w{name}", d.pieces(d.units), len(gates), [place, *loads])
+            vectors, line = self.vectors_of(product), d.line(d.units)
+            lines.append(f"accumulate<{product.first}, SPLIT>({sums}, w{name}, {vectors}, {line}, part);")
+        lines.append(f"share_out<SPLIT>({sums}, part);")
+
+    def vectors_of(self, product: Product) -> str:
+        return "met" if product.operand == "h" else product.operand.replace(".", "_")
+
+    def vectors(self, name: str) -> None:
+        """Room for a vector of all units, of each row."""
+        self.buffer(name, self.division.rows * self.division.line(self.division.units))
+
+    def spot(self, row: str, k: str) -> str:
+        """Where number k of a row's vector lies."""
+        return f"{row} * {self.division.line(self.division.units)} + {k}"
+
+    def factor(self, value: Text | str) -> str:
+        """A number as it is multiplied."""
+        return str(value)
 
     def _column(self, total: str, parts: dict[str, str]) -> Text:
         q = next(iter(parts.values()))
@@ -99,16 +113,18 @@ class PersistentForward(Persistent):
             return False
         operand = self.F.load(self.dropped(str(self.held(value, "real(0)"))))
         self.write(self.places.address(name), operand)
-        place = f"v_{rest} + own_row * {self.division.line(self.division.units)} + unit"
-        self.F.lines.append(f"if (there) spread<CLUSTER, HOLDERS>({place}, {operand}, holder);")
+        self._spread(f"v_{rest}", operand)
         return True
 
     def _spread_h(self, h: Text) -> None:
         met = self.F.load(self.dropped(str(h)))
         if self.places.options.dropped:
             self.write("call.met[(t + 1) * step + at]", met)
-        place = f"{self.other('met')} + own_row * {self.division.line(self.division.units)} + unit"
-        self.F.lines.append(f"if (there) spread<CLUSTER, HOLDERS>({place}, {met}, holder);")
+        self._spread(self.other("met"), met)
+
+    def _spread(self, vectors: str, value: Text) -> None:
+        place = f"{vectors} + {self.spot('own_row', 'unit')}"
+        self.F.lines.append(f"if (there) spread<CLUSTER, HOLDERS>({place}, {self.factor(value)}, holder);")
 
     def end(self) -> None:
         self.F.lines += [f"s_{name} = {self.values[f'n.{name}']};" for name in self.cell.state]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...levels import Level
@@ -9,16 +10,21 @@ from ..words import Rounding
 
 __all__ = ["Tile", "tile_of"]
 
-_DEPTH, _STAGES, _PAD_LEFT, _PAD_RIGHT = 32, 3, 4, 8  # as in `sources/level.cuh`
+_DEPTH, _PAD_LEFT, _PAD_RIGHT = 32, 4, 8  # as in `sources/pieces.cuh`
+_STAGES, _MOST_STAGES = 3, 8
 _ROWS = (8, 16, 32)  # of a tile, without tensor cores
-_TENSOR_ROWS = (32, 64, 128)
 _BLOCKS = 128  # about as many as a large GPU has multiprocessors
+
+_TENSOR_ROWS, _TENSOR_UNITS = (16, 32, 64, 128), (8, 16, 32, 64)
+_NUMBERS = 64  # that are summed for a row of a tile; units have no less than 8
+_PROCESSORS = 132  # of an H200
+_ON_THEIR_WAY = 32 << 10  # bytes that a multiprocessor asks for before it waits
 
 
 @dataclass(frozen=True)
 class Tile:
-    """columns, rows_each, units_each: of a thread; across, down: threads over units and over rows; see
-    `sources/level.cuh`."""
+    """columns, rows_each, units_each: of a thread; across, down: threads over units and over rows; stages: how many
+    pieces of a product are there or on their way; see `sources/level.cuh` and `sources/pieces.cuh`."""
 
     columns: int
     rows_each: int
@@ -26,6 +32,7 @@ class Tile:
     across: int = 16
     down: int = 8
     rounding: Rounding = None
+    stages: int = _STAGES
 
     @property
     def rows(self) -> int:
@@ -39,40 +46,92 @@ class Tile:
     def threads(self) -> int:
         return self.across * self.down
 
+    @property
+    def pairs(self) -> bool:
+        """Whether products are made of pairs of numbers."""
+        return self.rounding == "bf16"
+
     def struct(self, name: str) -> str:
         sizes = {
             "columns": max(1, self.columns), "rows_each": self.rows_each, "units_each": self.units_each,
-            "across": self.across, "down": self.down, "rows": self.rows, "units": self.units,
+            "across": self.across, "down": self.down, "rows": self.rows, "units": self.units, "stages": self.stages,
         }  # fmt: skip
         members = ", ".join(f"{key} = {value}" for key, value in sizes.items())
-        tensor = f"static constexpr bool tensor = {'true' if self.rounding else 'false'};"
-        return f"struct {name} {{ static constexpr int {members}; {tensor} }};"
+        flags = {"tensor": self.rounding is not None, "pairs": self.pairs}
+        told = ", ".join(f"{key} = {'true' if value else 'false'}" for key, value in flags.items())
+        word = f"using Word = {'unsigned' if self.pairs else 'real'};"
+        return f"struct {name} {{\n  static constexpr int {members};\n  static constexpr bool {told};\n  {word}\n}};"
 
     def shared(self, itemsize: int) -> int:
         """Bytes of shared memory that the products take."""
         numbers = self.units * max(1, self.columns)
-        pieces = _STAGES * (self.rows * (_DEPTH + _PAD_LEFT) + _DEPTH * (numbers + _PAD_RIGHT))
+        pad = 0 if self.rounding and numbers % 16 == 8 else _PAD_RIGHT
+        pieces = self.stages * (self.rows * (_DEPTH + _PAD_LEFT) + _DEPTH * (numbers + pad))
         return max(pieces, self.rows * (numbers + _PAD_LEFT)) * itemsize
 
 
 def tile_of(level: Level, rows: int, units: int, rounding: Rounding = None) -> Tile:
     """The largest tile of which there are enough to keep a large GPU busy, or the smallest.
 
-    With four numbers of the panel a thread, as many products are made of each number of the left side.
+    With four numbers of the panel a thread, as many products are made of each number of the left side. Tensor cores
+    leave nothing to do but to read: see `_least_read`.
     """
     columns = len(level.columns)
     if not columns:
         return Tile(0, 1, 1)
+    if rounding:
+        return _least_read(level, rows, units, rounding)
     found = None
-    for height in reversed(_TENSOR_ROWS if rounding else _ROWS):
-        found = _tensor(columns, height, rounding) if rounding else Tile(columns, height // 8, max(1, 4 // columns))
+    for height in reversed(_ROWS):
+        found = Tile(columns, height // 8, max(1, 4 // columns))
         if -(-rows // found.rows) * -(-units // found.units) >= _BLOCKS and height < 2 * rows:
             break
     assert found is not None
     return found
 
 
-def _tensor(columns: int, rows: int, rounding: Rounding) -> Tile:
-    """Tiles of a multiple of 8 numbers and of 16 rows; two rows or more a thread."""
-    down = 32 if rows == 128 else 16
-    return Tile(columns, rows // down, max(1, 4 // columns), across=8, down=down, rounding=rounding)
+def _least_read(level: Level, rows: int, units: int, rounding: Rounding) -> Tile:
+    """The tile with which the busiest multiprocessor reads least in a step.
+
+    A block reads its rows of the left side and its part of the panel, both as long as the product is, and shares
+    neither with other blocks: what all read together is the left side as often as there are tiles across, and the panel
+    as often as there are tiles below each other. Fewer and larger tiles read less in all; with fewer than there are
+    multiprocessors, some read nothing and the others more. An LSTM's step there at B = 128, H = 1024, of which a block
+    reads 1024 (rows + 4 units) numbers, in MB:
+
+        rows x units   blocks   a block, fp32   all, fp32   all, bf16   the busiest multiprocessor, fp32
+            32 x 8        512            0.26         134          67                               1.05
+            64 x 8        256            0.39         101          50                               0.79
+           128 x 8        128            0.66          84          42                               0.66
+            64 x 16       128            0.52          67          34                               0.52
+           128 x 16        64            0.79          50          25                               0.79
+    """
+    products = [product for product in level.products if product.operand != "x"]
+
+    def read(tile: Tile) -> tuple[int, int]:
+        across, below = -(-units // tile.units), -(-rows // tile.rows)
+        wide = min(units, tile.units)
+        block = sum(min(rows, tile.rows) + wide * (product.last - product.first) for product in products)
+        return -(-across * below // _PROCESSORS) * block, across * below * block
+
+    return min(_tensor_tiles(len(level.columns), rounding), key=read)
+
+
+def _tensor_tiles(columns: int, rounding: Rounding) -> Iterator[Tile]:
+    """Tiles of a multiple of 8 units and of 16 rows, from small to large.
+
+    256 threads, two warps for each of a multiprocessor's four schedulers, or 512 where a thread would own more than 16
+    sums. A block is often alone on its multiprocessor, so it asks for some pieces ahead, more of them where they are
+    small. A piece is 32 words long whatever a word holds: of bf16 that is 64 numbers, as many bytes as 32 numbers of
+    TF32, and so are the steps that a warp makes between two meetings of the block.
+    """
+    for rows in _TENSOR_ROWS:
+        for units in _TENSOR_UNITS:
+            if units * columns > max(_NUMBERS, 8 * columns):
+                continue
+            across = min(units, 32)
+            down = (256 if rows * units * columns <= 256 * 16 else 512) // across
+            down = min(down, rows)
+            piece = (rows + units * columns) * _DEPTH * 4
+            stages = max(_STAGES, min(_MOST_STAGES, 1 + -(-_ON_THEIR_WAY // piece)))
+            yield Tile(columns, rows // down, units // across, across, down, rounding, stages)

@@ -23,10 +23,14 @@ __device__ __forceinline__ real exchanged(real value, int other) {
   return __shfl_xor_sync(0xffffffffu, value, other);
 }
 
+// The same bits, made by now: what they are made of needs no registers behind this. All 32 lanes take part.
+__device__ __forceinline__ unsigned settled(unsigned bits) { return __shfl_sync(0xffffffffu, bits, threadIdx.x % 32); }
+
 __device__ __forceinline__ void meet_block() { __syncthreads(); }
 
-// Copies BYTES, 4, 8 or 16, into shared memory without waiting for them: `given` of them, and zeros for the rest. From sm_80
-// on they travel by themselves; a group of copies is closed, and waited for until no more than OPEN groups are left.
+// Copies BYTES, 4, 8 or 16, into shared memory without waiting for them: `given` of them, and zeros for the rest. From
+// sm_80 on they travel by themselves; a group of copies is closed, and waited for until no more than OPEN groups are
+// left.
 template <int BYTES>
 __device__ __forceinline__ void copy_ahead(void* there, const void* from, int given) {
 #if __CUDA_ARCH__ >= 800
@@ -34,7 +38,8 @@ __device__ __forceinline__ void copy_ahead(void* there, const void* from, int gi
   if constexpr (BYTES == 16)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(given) : "memory");
   else
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(BYTES), "r"(given) : "memory");
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                 ::"r"(to), "l"(from), "n"(BYTES), "r"(given) : "memory");
 #else
   for (int n = 0; n < BYTES / 4; ++n)
     static_cast<int*>(there)[n] = 4 * n < given ? static_cast<const int*>(from)[n] : 0;
@@ -71,8 +76,8 @@ __device__ __forceinline__ unsigned bf16_pair(float low, float high) {
 }
 
 // sums (16, 8) += a (16, 8) b (8, 8) by a warp's tensor core, of numbers that `tf32_of` has rounded. Lane 4 g + t holds
-// a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and those
-// 8 rows below.
+// a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and
+// those 8 rows below.
 __device__ __forceinline__ void multiply_tf32(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
@@ -82,8 +87,9 @@ __device__ __forceinline__ void multiply_tf32(float (&sums)[4], const unsigned (
 #endif
 }
 
-// The same of pairs that `bf16_pair` has made: a (16, 16), b (16, 8), the pairs next to each other along the length that
-// is summed over. In the list above stands pair t for number t: numbers 2 t and 2 t + 1, pair t + 4 for 2 t + 8, 2 t + 9.
+// The same of pairs that `bf16_pair` has made: a (16, 16), b (16, 8), the pairs next to each other along the length
+// that is summed over. Pair t, numbers 2 t and 2 t + 1, stands where number t stands above; numbers 2 t + 8 and 2 t + 9
+// where t + 4 does.
 __device__ __forceinline__ void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
@@ -101,9 +107,11 @@ __device__ __forceinline__ int cluster_rank() {
   return int(rank);
 }
 
-// Nobody goes on behind wait before all threads of the cluster have arrived; what they wrote before that is then seen by
-// all. Between the two a thread does what concerns nobody else.
-__device__ __forceinline__ void arrive_cluster() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+// Nobody goes on behind wait before all threads of the cluster have arrived; what they wrote before that is then seen
+// by all. Between the two a thread does what concerns nobody else.
+__device__ __forceinline__ void arrive_cluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
 __device__ __forceinline__ void wait_cluster() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 __device__ __forceinline__ void meet_cluster() {
   arrive_cluster();
@@ -123,12 +131,40 @@ __device__ __forceinline__ void put(double* place, int block, double value) {
       "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\tst.shared::cluster.f64 [there], %2;\n\t}"
       ::"r"(here), "r"(block), "d"(value) : "memory");
 }
+__device__ __forceinline__ void put(unsigned* place, int block, unsigned value) {
+  const unsigned here = unsigned(__cvta_generic_to_shared(place));
+  asm volatile(
+      "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\tst.shared::cluster.b32 [there], %2;\n\t}"
+      ::"r"(here), "r"(block), "r"(value) : "memory");
+}
+__device__ __forceinline__ void put(unsigned short* place, int block, unsigned short value) {
+  const unsigned here = unsigned(__cvta_generic_to_shared(place));
+  asm volatile(
+      "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\tst.shared::cluster.b16 [there], %2;\n\t}"
+      ::"r"(here), "r"(block), "h"(value) : "memory");
+}
+
+// Two numbers next to each other, from a place of 8 bytes on.
+__device__ __forceinline__ void put_pair(float* place, int block, float first, float second) {
+  const unsigned here = unsigned(__cvta_generic_to_shared(place));
+  asm volatile(
+      "{\n\t.reg .u32 there;\n\tmapa.shared::cluster.u32 there, %0, %1;\n\t"
+      "st.shared::cluster.v2.f32 [there], {%2, %3};\n\t}"
+      ::"r"(here), "r"(block), "f"(first), "f"(second) : "memory");
+}
 #else
 __device__ __forceinline__ int cluster_rank() { return 0; }
 __device__ __forceinline__ void arrive_cluster() {}
 __device__ __forceinline__ void wait_cluster() { __syncthreads(); }
 __device__ __forceinline__ void meet_cluster() { __syncthreads(); }
-__device__ __forceinline__ void put(real* place, int, real value) { *place = value; }
+template <class Number>
+__device__ __forceinline__ void put(Number* place, int, Number value) {
+  *place = value;
+}
+__device__ __forceinline__ void put_pair(float* place, int, float first, float second) {
+  place[0] = first;
+  place[1] = second;
+}
 #endif
 
 // Sums and products that are rounded by themselves: never drawn together into a fused multiply-add.

@@ -8,8 +8,8 @@
 // After a product the rows are shared out over the SPLIT neighbours, so that each of them ends with one row (with the
 // same row as some others where there are fewer rows), and the cell's program runs there.
 //
-// Everything that blocks exchange has two places, for odd and for even steps: with a meeting of all in every step nobody
-// writes what somebody may still read.
+// Everything that blocks exchange has two places, for odd and for even steps: with a meeting of all in every step
+// nobody writes what somebody may still read.
 
 constexpr int CHUNK = 4;  // numbers that are read from shared memory at once
 
@@ -36,8 +36,8 @@ __device__ __forceinline__ void accumulate(
   }
 }
 
-// Adds up the parts of SPLIT_ neighbours. While a lane has several rows it gives half of them away for the other half of
-// its neighbour's; afterwards sums[0 .. rows_left - 1] are complete, the rows from `first_of(part)` on.
+// Adds up the parts of SPLIT_ neighbours. While a lane has several rows it gives half of them away for the other half
+// of its neighbour's; afterwards sums[0 .. rows_left - 1] are complete, the rows from `first_of(part)` on.
 template <int SPLIT_, int ROWS_, int COLUMNS>
 __device__ __forceinline__ void share_out(real (&sums)[ROWS_][COLUMNS], int part) {
   int left = ROWS_;
@@ -80,8 +80,8 @@ __device__ __forceinline__ int first_of(int part) {
 
 // Writes a number into the same place of every block's shared memory. The lanes that hold it all know it, and share the
 // blocks among them. HOLDERS: how many there are; holder: which of them this is.
-template <int CLUSTER_, int HOLDERS>
-__device__ __forceinline__ void spread(real* place, real value, int holder) {
+template <int CLUSTER_, int HOLDERS, class Number>
+__device__ __forceinline__ void spread(Number* place, Number value, int holder) {
 #pragma unroll
   for (int block = 0; block < CLUSTER_; block += HOLDERS)
     if (block + holder < CLUSTER_) put(place, block + holder, value);
@@ -96,8 +96,8 @@ __device__ __forceinline__ real from_blocks(const real* place, int apart) {
   return total;
 }
 
-// A sum (or the largest) over all units of a row: over the units of a warp, here; over warps and blocks, in their order,
-// by whoever reads it after the next meeting. place: (block, warp, row).
+// A sum (or the largest) over all units of a row: over the units of a warp, here; over warps and blocks, in their
+// order, by whoever reads it after the next meeting. place: (block, warp, row).
 template <int SPLIT_>
 __device__ __forceinline__ real over_warp(bool largest, real value) {
 #pragma unroll
@@ -117,8 +117,8 @@ __device__ __forceinline__ real over_blocks(bool largest, const real* place, int
   return total;
 }
 
-// Sends what share_out left over SPLIT_ neighbours to the blocks that own the units: thread n has unit n / SPLIT_ of all
-// UNITS_, a block owns OWN_. sent: (block that sends, row, unit of the block that owns).
+// Sends what share_out left over SPLIT_ neighbours to the blocks that own the units: thread n has unit n / SPLIT_ of
+// all UNITS_, a block owns OWN_. sent: (block that sends, row, unit of the block that owns).
 template <int SPLIT_, int ROWS_, int OWN_, int UNITS_>
 __device__ __forceinline__ void send_back(const real (&sums)[ROWS_][1], real* sent, int rank, int thread) {
   constexpr int left = rows_left(SPLIT_, ROWS_), apart = SPLIT_ < ROWS_ ? SPLIT_ : ROWS_;

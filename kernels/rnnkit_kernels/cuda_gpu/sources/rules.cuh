@@ -9,6 +9,8 @@ constexpr int NUMBERS = 8;
 
 struct Step {
   long long parameters;
+  long long decays;          // whether parameters do, before they are moved:
+  double share, rate;        // p - p share rate
   double numbers[NUMBERS];   // of the rule
 };
 
@@ -111,6 +113,8 @@ __device__ __forceinline__ void step(const Step* call) {
   Numbers n;
 #pragma unroll
   for (int k = 0; k < NUMBERS; ++k) n[k].value = real(call->numbers[k]);
+  const bool decays = call->decays != 0;
+  const Exact share{real(call->share)}, rate{real(call->rate)};
   Exact p[EACH], g[EACH];
   Slots s[EACH];
 #pragma unroll
@@ -127,7 +131,7 @@ __device__ __forceinline__ void step(const Step* call) {
   for (int k = 0; k < EACH; ++k) {
     const long long at = first + k * THREADS;
     if (at >= size) break;
-    to[0][at] = Rule::moved(p[k], g[k], s[k], n).value;
+    to[0][at] = Rule::moved(decays ? p[k] - p[k] * share * rate : p[k], g[k], s[k], n).value;
 #pragma unroll
     for (int j = 0; j < Rule::slots; ++j) to[1 + j][at] = s[k][j].value;
   }

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...elementwise import Elementwise, Row
+from ...elementwise import Decay, Elementwise, Row, decayed
 from ...types import Array
 from .. import memory
 from ..jit import compiled
@@ -82,10 +82,14 @@ class CompiledElementwise(Elementwise):
         _add_rows(index.reshape(-1), d.reshape(-1, d.shape[-1]), total)
         return total
 
-    def moved(self, rule: str, numbers: Sequence[float], rows: Sequence[Row]) -> list[Row | None]:
+    def moved(
+        self, rule: str, numbers: Sequence[float], rows: Sequence[Row], decay: Decay | None = None
+    ) -> list[Row | None]:
         kernel = RULES.get(rule)
         if kernel is None:
             return super().moved(rule, numbers, rows)
+        if decay is not None:
+            rows = [(decayed(p, decay), *rest) for p, *rest in rows]
         typed: dict[np.dtype[Any], Array] = {dtype: np.array(numbers, dtype) for dtype in _DTYPES}
         found: list[Row | None] = []
         for row in rows:
