@@ -18,6 +18,7 @@ import numpy as np
 
 from rnnkit_kernels.backends import Backend
 from rnnkit_kernels.cuda_gpu.cupy_place import CupyPlace
+from rnnkit_kernels.cuda_gpu.emit.tile import ROOM
 
 from .plan import GpuPlan
 
@@ -82,6 +83,9 @@ class _Unheard:
 
     def processors(self) -> tuple[int, int]:
         return self._processors
+
+    def room(self) -> int:
+        return ROOM
 
     def large_clusters(self) -> int:
         return self._processors[0] // 16

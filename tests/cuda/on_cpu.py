@@ -150,6 +150,9 @@ class OnCpu:
     def processors(self) -> tuple[int, int]:
         return self._processors
 
+    def room(self) -> int:
+        return _SHARED
+
     def large_clusters(self) -> int:
         return self.large
 

@@ -51,9 +51,11 @@ class RecordingCupy:
 
     def _current(self) -> SimpleNamespace:
         self.note("device")
-        return SimpleNamespace(
-            id=self.device, attributes={"MultiProcessorCount": 132 - self.device}, compute_capability="90"
-        )
+        attributes = {
+            "MultiProcessorCount": 132 - self.device,
+            "MaxSharedMemoryPerBlockOptin": (227 - self.device) << 10,
+        }
+        return SimpleNamespace(id=self.device, attributes=attributes, compute_capability="90")
 
     def note(self, what: str) -> None:
         assert not self.current.recording, f"{what} within a recording"

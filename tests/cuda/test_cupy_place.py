@@ -192,6 +192,14 @@ def test_a_place_knows_the_processors_of_the_current_device() -> None:
     assert place.processors() == (131, 90)
 
 
+def test_a_place_knows_the_shared_memory_of_the_current_device() -> None:
+    cupy = RecordingCupy()
+    place = CupyPlace(cupy)
+    assert [place.room(), place.room()] == [227 << 10] * 2
+    cupy.device = 1
+    assert place.room() == 226 << 10
+
+
 def test_work_beside_waits_for_what_was_asked_before_and_is_waited_for_by_what_comes_after() -> None:
     cupy = RecordingCupy()
     place, kernels = CupyPlace(cupy), module(cupy)

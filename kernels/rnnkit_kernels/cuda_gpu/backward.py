@@ -137,7 +137,8 @@ def begun_back(
             shapes = ", ".join(f"{k} {(B, H)}" for k in states)
             raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {owed.shape}")
         states[name][-1] = owed
-    program = compiled_cell(cell, True, options_of(dtype, tape.mask, tape.drop, rounding), together * B, H, division)
+    options = options_of(dtype, tape.mask, tape.drop, rounding)
+    program = compiled_cell(cell, True, options, together * B, H, division, place.room())
     gradient = program.lowered.gradient
     assert gradient is not None
     columns = xp.empty((T, B, gradient.columns, H), dtype)

@@ -15,7 +15,7 @@ from .emit.level import kernels
 from .emit.persistent import Persistent
 from .emit.persistent_tensor import persistent
 from .emit.places import Options, Places
-from .emit.tile import Tile, tile_of
+from .emit.tile import ROOM, Tile, tile_of
 from .layout import NUMBERS, Layout
 from .place import Launch, Module, Place
 
@@ -110,10 +110,13 @@ _made = lru_cache(maxsize=256)(CompiledCell)
 
 
 def compiled_cell(
-    cell: Cell, back: bool, options: Options, rows: int, units: int, division: Division | None = None
-) -> CompiledCell:
-    """For so many rows at once, of one call or of several together."""
+    cell: Cell, back: bool, options: Options, rows: int, units: int, division: Division | None = None,
+    room: int = ROOM,
+) -> CompiledCell:  # fmt: skip
+    """For so many rows at once, of one call or of several together. room: bytes of shared memory that a block may
+    have. Raises ValueError where a step has no room there."""
     if division is not None:
         return _made(cell, back, options, division, ())
-    tiles = tuple(tile_of(level, rows, units, options.rounding) for level in _levels(cell, back).levels)
+    levels = _levels(cell, back).levels
+    tiles = tuple(tile_of(level, rows, units, options.rounding, options.itemsize, room) for level in levels)
     return _made(cell, back, options, None, tiles)

@@ -38,6 +38,7 @@ class CupyPlace:
         self.xp = cupy
         self._modules: dict[tuple[str, str, str, str], CupyModule] = {}
         self._processors: dict[int, tuple[int, int]] = {}
+        self._rooms: dict[int, int] = {}
         self._large: dict[int, int] = {}
         self._aside: dict[tuple[int, int], Any] = {}
 
@@ -55,6 +56,13 @@ class CupyPlace:
             found = device.attributes["MultiProcessorCount"], device.compute_capability
             self._processors[device.id] = int(found[0]), int(found[1])
         return self._processors[device.id]
+
+    def room(self) -> int:
+        """On the current device, for those that ask, as `CupyModule` does."""
+        device = self.xp.cuda.Device()
+        if device.id not in self._rooms:
+            self._rooms[device.id] = int(device.attributes["MaxSharedMemoryPerBlockOptin"])
+        return self._rooms[device.id]
 
     def large_clusters(self) -> int:
         """Of the current device, found out once; 0 while the current stream records, in which nothing can be."""

@@ -47,6 +47,9 @@ class Place(Protocol):
         """How many multiprocessors there are, and of what capability: 90 for 9.0. (0, 0) where a step is best taken
         level by level."""
 
+    def room(self) -> int:
+        """Bytes of shared memory that a block may have."""
+
     def large_clusters(self) -> int:
         """How many clusters of 16 blocks run at once; 0 where none does."""
 

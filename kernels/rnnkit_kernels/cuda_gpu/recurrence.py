@@ -80,7 +80,8 @@ def begun(
     check_call(cell, weights, x, state0, mask, drop)
     xp, dtype = place.xp, x.dtype
     (T, B, F), H = x.shape, weights["U"].shape[0]
-    program = compiled_cell(cell, False, options_of(dtype, mask, drop, rounding), together * B, H, division)
+    options = options_of(dtype, mask, drop, rounding)
+    program = compiled_cell(cell, False, options, together * B, H, division, place.room())
     if mask is not None:
         mask = xp.ascontiguousarray(mask)
         x = xp.where(mask[:, :, None], x, dtype.type(0))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ...levels import Level
 from ..words import Rounding
 
-__all__ = ["Tile", "tile_of"]
+__all__ = ["ROOM", "Tile", "tile_of"]
 
+ROOM = 227 << 10  # bytes of shared memory that a block may have on a Hopper GPU; others have down to 64 KB
 _DEPTH, _PAD_LEFT, _PAD_RIGHT = 32, 4, 8  # as in `sources/pieces.cuh`
-_STAGES, _MOST_STAGES = 3, 8
+_STAGES, _FEWEST_STAGES, _MOST_STAGES = 3, 2, 8
 _ROWS = (8, 16, 32)  # of a tile, without tensor cores
 _BLOCKS = 128  # about as many as a large GPU has multiprocessors
 
@@ -70,27 +71,44 @@ class Tile:
         return max(pieces, self.rows * (numbers + _PAD_LEFT)) * itemsize
 
 
-def tile_of(level: Level, rows: int, units: int, rounding: Rounding = None) -> Tile:
+def tile_of(
+    level: Level, rows: int, units: int, rounding: Rounding = None, itemsize: int = 4, room: int = ROOM
+) -> Tile:
     """The largest tile of which there are enough to keep a large GPU busy, or the smallest.
 
     With four numbers of the panel a thread, as many products are made of each number of the left side. Tensor cores
     leave nothing to do but to read: see `_least_read`.
+
+    itemsize  bytes of a number;  room: bytes of shared memory that a block may have
+    Raises ValueError where no tile has room.
     """
     columns = len(level.columns)
     if not columns:
         return Tile(0, 1, 1)
     if rounding:
-        return _least_read(level, rows, units, rounding)
+        return _least_read(level, rows, units, rounding, room)
     found = None
-    for height in reversed(_ROWS):
-        found = Tile(columns, height // 8, max(1, 4 // columns))
-        if -(-rows // found.rows) * -(-units // found.units) >= _BLOCKS and height < 2 * rows:
-            break
-    assert found is not None
+    for tile in _exact_tiles(columns):
+        if tile.shared(itemsize) <= room and (found is None or tile.stages == _STAGES):
+            found = tile
+            if -(-rows // tile.rows) * -(-units // tile.units) >= _BLOCKS and tile.rows < 2 * rows:
+                break
+    if found is None:
+        raise ValueError(
+            f"a product of {columns} columns takes {tile.shared(itemsize)} bytes of shared memory in numbers of "
+            f"{itemsize} bytes, and a block of this GPU may have {room}: take float32, or backend='auto'"
+        )
     return found
 
 
-def _least_read(level: Level, rows: int, units: int, rounding: Rounding) -> Tile:
+def _exact_tiles(columns: int) -> Iterator[Tile]:
+    """From large to small; last of all one that asks for less ahead."""
+    for height in reversed(_ROWS):
+        yield Tile(columns, height // 8, max(1, 4 // columns))
+    yield Tile(columns, 1, max(1, 4 // columns), stages=_FEWEST_STAGES)
+
+
+def _least_read(level: Level, rows: int, units: int, rounding: Rounding, room: int) -> Tile:
     """The tile with which the busiest multiprocessor reads least in a step.
 
     A block reads its rows of the left side and its part of the panel, both as long as the product is, and shares
@@ -114,7 +132,8 @@ def _least_read(level: Level, rows: int, units: int, rounding: Rounding) -> Tile
         block = sum(min(rows, tile.rows) + wide * (product.last - product.first) for product in products)
         return -(-across * below // _PROCESSORS) * block, across * below * block
 
-    return min(_tensor_tiles(len(level.columns), rounding), key=read)
+    tiles = _tensor_tiles(len(level.columns), rounding)
+    return min((tile for tile in tiles if tile.shared(4) <= room), key=read)
 
 
 def _tensor_tiles(columns: int, rounding: Rounding) -> Iterator[Tile]:
