@@ -68,7 +68,8 @@ class Ended:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0; 1 where a step did not end well."""
-    parser = argparse.ArgumentParser("python -m benchmarks.gpu_session", description=(__doc__ or "").split(": ", 1)[1])
+    told, plain = (__doc__ or "").split(": ", 1)[1], argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu_session", description=told, formatter_class=plain)
     parser.add_argument("--out", type=Path, default=Path("gpu-session"), help="the folder (gpu-session)")
     parser.add_argument("--seconds", type=float, default=_TOTAL, help=f"of all of it (default {_TOTAL:.0f})")
     options = parser.parse_args(arguments)

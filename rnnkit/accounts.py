@@ -144,7 +144,7 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
     cost = costs.recurrence(cell, sizes, T, B, given.itemsize)  # type: ignore[arg-type]
     named |= {"forward": cost.forward, "backward": cost.backward, "tape": cost.tape}
     if given.backend.place is not None:
-        return _on_a_gpu(layer, "P" in sizes, given, named)
+        return _on_a_gpu(layer, shape, "P" in sizes, given, named)
     if given.backend.name == "numpy":
         return Line(kernel="textbook", why=_made("textbook", given), **named)
     from rnnkit_kernels.numba_cpu.programs import width
@@ -163,12 +163,17 @@ def _recurrent(layer: Recurrent, shape: Shape, given: Circumstances, named: Any)
     return Line(kernel="numba", why=why, split=parts, lanes=lanes, **named)
 
 
-def _on_a_gpu(layer: Recurrent, projected: bool, given: Circumstances, named: Any) -> Line:
+def _on_a_gpu(layer: Recurrent, shape: Shape, projected: bool, given: Circumstances, named: Any) -> Line:
     obstacle = without(layer.zoneout or layer.cell_zoneout, None, projected, np.dtype(given.dtype))
     if obstacle is not None:
         why = f"{obstacle}, which the GPU's kernels do not take: NumPy's lines, on CuPy's arrays"
         return Line(kernel="textbook", why=why, **named)
-    why = f"{_made('cuda', given)}, launched as a graph of steps"
+    from rnnkit_kernels.cuda_gpu.account import kernels_of
+
+    pair: Any = given.backend.kernel(layer.cell_made)
+    rows, units = shape[0] or 1, layer.state_sizes["h"]
+    how = kernels_of(pair, rows, units, given.dtype, given.training)
+    why = f"{_made('cuda', given)}; {how}"
     if given.training and layer.gradient_clip is not None:
         why += "; the way back is the textbook's, for gradient_clip"
     return Line(kernel="cuda", why=why, **named)

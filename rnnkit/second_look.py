@@ -7,7 +7,8 @@ to where it was before, and done again by somebody who looks at every number, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from .placing import numbers
 from .trees import leaves
 
-__all__ = ["Before", "all_finite", "done_or_told"]
+__all__ = ["Before", "all_finite", "done_or_told", "told_when_full"]
 
 T = TypeVar("T")
 
@@ -52,11 +53,29 @@ def done_or_told(model: Any, attempt: Callable[[bool], T], finite: Callable[[T],
     """What `attempt(looking)` gives: without looking, and where it is not `finite`, again with; that then raises, with
     the weights as they were before the step that failed.
 
-    Where the second attempt ends well, because it was given other data, it is the one that counts.
+    Where the second attempt ends well, because it was given other data, it is the one that counts. A model for which
+    there is no memory is put back as well: raises MemoryError.
     """
     before = Before(model)
-    found = attempt(False)
+    try:
+        with told_when_full():
+            found = attempt(False)
+    except MemoryError:
+        before.put_back()
+        raise
     if finite(found):
         return found
     before.put_back()
     return attempt(True)
+
+
+@contextmanager
+def told_when_full() -> Iterator[None]:
+    """Raises MemoryError, with what to do, in place of one that says only how much there was not."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(
+            f"there is no memory left ({error}): give fewer rows at once (batch_size) or shorter sequences, or end "
+            "what else holds the memory of this GPU"
+        ) from error

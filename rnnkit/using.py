@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from rnnkit_kernels.types import Array
 from .batches import Source
 from .placing import batch_there, numbers
 from .progress import watched
-from .second_look import done_or_told
+from .second_look import done_or_told, told_when_full
 from .step import refuse_targets, states_kept, use
 from .sums import Sums
 
@@ -53,7 +54,8 @@ def predict(model: Sequential, data: Source, verbose: Any) -> Array:
     outputs, looking = [], model.backend.place is None
     for number, given in enumerate(watched(data.batches(None), data.length, "predict", verbose)):
         batch, where, before = batch_there(model.backend, given), f"in batch {number + 1}", model.states
-        y = host(use(model, batch, where, looking)[0])
+        with nullcontext() if looking else told_when_full():
+            y = host(use(model, batch, where, looking)[0])
         if not looking and not np.isfinite(y).all():
             model.states = before
             use(model, batch, where)

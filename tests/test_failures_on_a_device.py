@@ -41,6 +41,31 @@ def test_batches_that_come_once_cannot_be_looked_at_again_and_the_weights_are_th
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("ask", ["fit", "train_on_batch", "evaluate", "predict"])
+def test_memory_that_is_full_is_told_with_what_to_do_and_the_model_is_as_it_was(
+    ask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x, y = model_of("SimpleRNN", True, metrics=[])
+    model.build(x.shape)
+    before, calls = model.get_weights(), []
+    kind = type(model.layers[0])
+    run = kind.__call__
+
+    def full(layer: Any, *given: Any) -> Any:
+        calls.append(layer)
+        if len(calls) > 2 or ask == "train_on_batch":
+            raise MemoryError("Out of memory allocating 8,192 bytes")
+        return run(layer, *given)
+
+    monkeypatch.setattr(kind, "__call__", full)
+    given = (x,) if ask == "predict" else (x, y)
+    how = {} if ask == "train_on_batch" else {"batch_size": 5, "verbose": 0}
+    with pytest.raises(MemoryError, match=r"no memory left \(Out of memory .* 8,192 bytes\): give fewer rows at once"):
+        getattr(model, ask)(*given, **how)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("ask", ["fit", "train_on_batch", "evaluate"])
 def test_a_label_that_is_no_class_is_refused_with_the_same_sentence(ask: str) -> None:
     told = []

@@ -69,7 +69,7 @@ class ForcedBackend(Backend):
 class _ForcedKernel(CudaKernel):
     how: _Forced
 
-    def _division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
+    def division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
         return None if self.how.divide is None else self.how.divide(self.cell, back, units, rows)
 
 

@@ -75,7 +75,7 @@ class CudaKernel(OwnKernel):
         def begin(together: int) -> Begun:
             return begun(
                 self.place, self.cell, weights, x, state0, mask=mask, drop=drop,
-                division=self._division(False, together * B, H, x.dtype), rounding=self.rounding, together=together,
+                division=self.division(False, together * B, H, x.dtype), rounding=self.rounding, together=together,
                 tape=tape,
             )  # fmt: skip
 
@@ -85,10 +85,11 @@ class CudaKernel(OwnKernel):
         (T, B), H, dtype = tape.x.shape[:2], tape.units, tape.x.dtype
 
         def begin(together: int) -> Begun:
-            division = self._division(True, together * B, H, dtype)
+            division = self.division(True, together * B, H, dtype)
             return begun_back(self.place, tape, dh, dstate, division, self.rounding, dx, together)
 
         return Later(self.place, begin, (self, "back", dtype, T, B, H, tape.mask is None, tape.drop is None))
 
-    def _division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
+    def division(self, back: bool, rows: int, units: int, dtype: Any) -> Division | None:
+        """Of the kernel that takes all steps at once, for so many rows; None: a kernel for every level of a step."""
         return chosen(self.place, self.cell, back, units, rows, dtype.itemsize, self.rounding)
