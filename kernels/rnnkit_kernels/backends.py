@@ -37,9 +37,9 @@ class Backend:
 
     name      "cuda", "cuda-bf16", "cuda-tf32", "numba" or "numpy";  reason: why it was chosen, in words
     place     on a GPU: the `cuda_gpu.place.Place` where its arrays lie; None where they lie in main memory
-    rounding  on a GPU: what the factors of the products in a recurrence's steps are rounded to, for tensor cores:
-              "tf32" (10 bits behind the point), "bf16" (7 bits), or None. Sums, and all else, stay float32; nothing is
-              rounded in float64
+    rounding  on a GPU: what the factors of a recurrence's products are rounded to, for tensor cores: "tf32" (10 bits
+              behind the point), "bf16" (7 bits, those outside of the loop over steps 10), or None. Sums, and all else,
+              stay float32; nothing is rounded in float64
     """
 
     name: str

@@ -160,6 +160,9 @@ class OnCpu:
         text = self._change(assembled(real, skeleton, printed, SHIM))
         return ModuleOnCpu(built(text, *self._options), self._backwards)
 
+    def products(self, rounding: Any) -> Any:
+        return nullcontext()
+
     def beside(self) -> Any:
         return nullcontext(nullcontext())
 

@@ -52,6 +52,13 @@ def test_an_array_has_every_attribute_that_its_double_has() -> None:
     assert [name for name in sorted(names) if not hasattr(cupy.ndarray, name)] == []
 
 
+def test_cupy_can_be_told_what_products_round_to() -> None:
+    kinds = cupy._core._routines_linalg
+    assert kinds.COMPUTE_TYPE_DEFAULT != kinds.COMPUTE_TYPE_TF32
+    assert cupy._core.get_compute_type.__doc__.startswith("get_compute_type(dtype)")
+    assert cupy._core.set_compute_type.__doc__.startswith("set_compute_type(dtype, compute_type)")
+
+
 def test_a_kernel_is_called_with_a_grid_a_block_arguments_and_shared_memory() -> None:
     assert "self, grid, block, args, \\*, shared_mem=0" in cupy.RawKernel.__call__.__doc__
 

@@ -114,6 +114,20 @@ def test_tensor_cores_round_what_they_multiply_and_nothing_else(cell: Cell, roun
         assert np.abs(got["h"] - on_the_gpu(case)["h"]).max() > 1e-5, "nothing was rounded"
 
 
+def test_products_outside_of_the_loop_are_strict_unless_they_are_asked_to_round() -> None:
+    """Strict sums of 512 products are off by 1e-7 of the largest, with factors of TF32 by 1e-4."""
+    place, rng = cupy_place(), np.random.default_rng(3)
+    a, b = rng.standard_normal((300, 512)), rng.standard_normal((512, 200))
+    there = [place.xp.asarray(m.astype(np.float32)) for m in (a, b)]
+    right = a.astype(np.float32).astype(float) @ b.astype(np.float32).astype(float)
+    off = {}
+    for rounding in (None, "tf32", None):
+        with place.products(rounding):
+            off[rounding] = np.abs(host(there[0] @ there[1]) - right).max() / np.abs(right).max()
+    assert off[None] < 2e-6
+    assert place.processors()[1] < 80 or 1e-5 < off["tf32"] < 1e-3
+
+
 @pytest.mark.parametrize("cell", cells.ALL, ids=label)
 @pytest.mark.parametrize("division", [None, CLUSTERS], ids=["levels", "clusters"])
 def test_twenty_runs_give_the_same_bits(cell: Cell, division: Division | None) -> None:

@@ -159,10 +159,11 @@ def begun_back(
         arrays |= panels_back(xp, program, U, back_to_h, B)
 
     def finish() -> Gradients:
-        if back_to_h is not None and T:
-            owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
-            owed = owed if tape.drop is None else owed * tape.drop
-            states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
-        return CudaGradients(xp, tape, columns, states, dx)
+        with place.products(rounding):
+            if back_to_h is not None and T:
+                owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
+                owed = owed if tape.drop is None else owed * tape.drop
+                states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
+            return CudaGradients(xp, tape, columns, states, dx)
 
     return Begun(program, (T, B, H), arrays, finish)

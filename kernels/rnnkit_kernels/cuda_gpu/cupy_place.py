@@ -16,7 +16,9 @@ from ..types import Array
 from .clusters import NON_PORTABLE, large_clusters
 from .graphs import FEW, Recorded, cut
 from .place import Launch
+from .products import products
 from .source import assembled
+from .words import Rounding
 
 __all__ = ["CupyModule", "CupyPlace", "cupy_place"]
 
@@ -72,6 +74,10 @@ class CupyPlace:
                 return 0
             self._large[device] = large_clusters(self.xp, self.processors()[0])
         return self._large[device]
+
+    def products(self, rounding: Rounding) -> AbstractContextManager[Any]:
+        """See `products.products`."""
+        return products(self.xp, rounding)
 
     @contextmanager
     def beside(self) -> Iterator[AbstractContextManager[Any]]:

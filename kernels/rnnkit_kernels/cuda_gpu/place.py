@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..types import Array
+from .words import Rounding
 
 __all__ = ["Launch", "Module", "Place"]
 
@@ -52,6 +53,10 @@ class Place(Protocol):
 
     def large_clusters(self) -> int:
         """How many clusters of 16 blocks run at once; 0 where none does."""
+
+    def products(self, rounding: Rounding) -> AbstractContextManager[Any]:
+        """Within the block xp's products of float32 may round what they multiply, to TF32, where rounding is not None;
+        else they are strict."""
 
     def beside(self) -> AbstractContextManager[AbstractContextManager[Any]]:
         """See `Backend.beside`."""

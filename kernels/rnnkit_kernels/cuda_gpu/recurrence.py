@@ -53,8 +53,8 @@ def forward(
     """See `textbook.recurrence.forward`. All arrays lie at the place, of float32 or float64 alike.
 
     division  of a kernel that takes all steps at once; None: a kernel for each level of each step
-    rounding  what the factors of a step's products are rounded to, for tensor cores; nothing is rounded with a division
-              of another kind than `TensorDivision`
+    rounding  what the factors of a step's products are rounded to, for tensor cores; nothing is rounded in a step with
+              a division that is no `TensorDivision`. Other products of float32 then round to TF32
     """
     return alone(
         place, begun(place, cell, weights, x, state0, mask=mask, drop=drop, division=division, rounding=rounding)
@@ -85,7 +85,8 @@ def begun(
     if mask is not None:
         mask = xp.ascontiguousarray(mask)
         x = xp.where(mask[:, :, None], x, dtype.type(0))
-    x_pre = x.reshape(T * B, F) @ weights["W"]
+    with place.products(rounding):
+        x_pre = x.reshape(T * B, F) @ weights["W"]
     if (bias := _input_bias(xp, program, weights)) is not None:
         x_pre += bias
     states = {name: xp.empty((T + 1, B, H), dtype) for name in cell.state}
