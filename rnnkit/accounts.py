@@ -168,12 +168,8 @@ def _on_a_gpu(layer: Recurrent, shape: Shape, projected: bool, given: Circumstan
     if obstacle is not None:
         why = f"{obstacle}, which the GPU's kernels do not take: NumPy's lines, on CuPy's arrays"
         return Line(kernel="textbook", why=why, **named)
-    from rnnkit_kernels.cuda_gpu.account import kernels_of
-
-    pair: Any = given.backend.kernel(layer.cell_made)
-    rows, units = shape[0] or 1, layer.state_sizes["h"]
-    how = kernels_of(pair, rows, units, given.dtype, given.training)
-    why = f"{_made('cuda', given)}; {how}"
+    pair, rows, units = given.backend.kernel(layer.cell_made), shape[0] or 1, layer.state_sizes["h"]
+    why = f"{_made('cuda', given)}; {pair.in_words(rows, units, given.dtype, given.training)}"
     if given.training and layer.gradient_clip is not None:
         why += "; the way back is the textbook's, for gradient_clip"
     return Line(kernel="cuda", why=why, **named)

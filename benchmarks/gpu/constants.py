@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from rnnkit_kernels.cells import LSTM
+from rnnkit_kernels.cuda_gpu.estimate import LARGE
+from rnnkit_kernels.cuda_gpu.place import Place
+
 from .. import table
 from ..results import Row
 from .candidates import admissible
@@ -29,7 +33,7 @@ def columns(plan: GpuPlan) -> tuple[table.Column, ...]:
 def rows(plan: GpuPlan, rounds: Rounds | None = None) -> Iterator[Row]:
     """us: seconds, told in microseconds; number: of what the label says. One that cannot be had is FAILED."""
     kernels = SmallKernels(plan.device, rounds or (QUICK if plan.quick else FULL))
-    for label, of, measure in _measures(kernels):
+    for label, of, measure in _measures(kernels, plan.device.backend.place):
         if plan.now() >= plan.ends:
             plan.late.append(label)
             continue
@@ -49,17 +53,19 @@ def notes(found: Sequence[Row], plan: GpuPlan) -> list[str]:
     lines += [f"{' '.join(map(str, shape))}: {text}" for shape, text in floors(known).items()]
     clusters = "".join(f", of a cluster of {n} {known.exchange[n] + known.gates:.3f}" for n in sorted(known.exchange))
     lines.append(
-        f"as cuda_gpu.choice counts, us: a meeting and the gates of a block {known.block + known.gates:.3f}"
-        f"{clusters}; a level's launch {known.node:.3f}; multiply-adds of a block {known.rate(1):.4g}: the group "
-        "`divisions` fits such constants to whole steps"
+        f"as cuda_gpu.estimate counts, us: meeting {known.block + known.gates:.3f}{clusters}; launch "
+        f"{known.node + known.gates:.3f}; block_product {1e6 / known.rate(1):.4g}: the group `divisions` fits such "
+        "costs to whole steps"
     )
     return lines
 
 
 def floors(known: Constants) -> dict[tuple[int, int, int], str]:
     """By (B, T, H): of a step, made from the constants, and the design's."""
+    clusters, lstm = (1, *known.exchange), LSTM()
     return {
-        (B, T, H): f"{floor(4, H, B, admissible(4, H, B, clusters=bool(known.exchange)), known):.3f} ({page})"
+        (B, T, H): f"{floor(known.asked(lstm, False, H, B), admissible(4, H, B, clusters=clusters), known):.3f} "
+        f"({page['fp32']})"
         for (B, T, H), page in PAGE.items()
     }
 
@@ -91,7 +97,9 @@ _NODE, _EMPTY, _LAUNCH = "a node of a graph", "an empty kernel between two event
 _REPEAT = "a call with its table, time of the host"
 
 
-def _measures(kernels: SmallKernels) -> Iterator[tuple[str, tuple[int, ...], Callable[[], dict[str, float]]]]:
+def _measures(
+    kernels: SmallKernels, place: Place
+) -> Iterator[tuple[str, tuple[int, ...], Callable[[], dict[str, float]]]]:
     yield _EMPTY, (1,), lambda: {"us": kernels.empty()}
     yield _LAUNCH, (1,), lambda: {"us": (kernels.asked(3) - kernels.asked(1)) / 2}
     yield _REPEAT, (1,), lambda: {"us": kernels.asked()}
@@ -103,5 +111,7 @@ def _measures(kernels: SmallKernels) -> Iterator[tuple[str, tuple[int, ...], Cal
         yield _EXCHANGE, (n,), lambda n=n: {"us": kernels.exchange(n)}
     for r in ROWS:
         yield _PRODUCTS, (r,), lambda r=r: {"number": kernels.rate(r)}
-    for n in kernels.sizes:
+    for n in (size for size in kernels.sizes if size < LARGE):
         yield _AT_ONCE, (n,), lambda n=n: {"number": kernels.at_once(n)}
+    if LARGE in kernels.sizes:  # as recurrences are told
+        yield _AT_ONCE, (LARGE,), lambda: {"number": float(place.large_clusters())}

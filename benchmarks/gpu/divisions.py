@@ -1,40 +1,40 @@
-"""Every division of a persistent kernel, timed in turn beside kernels for each level and what `choose` takes."""
+"""Every division of a persistent kernel, timed in turn beside kernels for each level and what `choose` takes; strict,
+and where tensor cores may round."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 import numpy as np
 
 from rnnkit_kernels.cuda_gpu.backward import backward
 from rnnkit_kernels.cuda_gpu.choice import choose
-from rnnkit_kernels.cuda_gpu.emit.division import Division
+from rnnkit_kernels.cuda_gpu.estimate import Step
 from rnnkit_kernels.cuda_gpu.recurrence import forward
+from rnnkit_kernels.cuda_gpu.words import Rounding
 
 from .. import table
 from ..workload import CELLS, Workload
-from .candidates import best, levels_of
-from .ours import loosely
+from .candidates import best, clusters_of
+from .fitted import Told, fitted
+from .ours import ROUNDINGS, loosely
 from .plan import SHAPES, SMALL, GpuPlan
 from .recurrent import left_out
 from .rows import GpuRow, measured
 from .runner import Absent, GpuRunner
+from .tried import LEVELS, Tried, rounding_of
 from .watched import Call, WatchedPlace, told
 
-__all__ = ["HELP", "columns", "fitted", "name_of", "notes", "rows"]
+__all__ = ["HELP", "columns", "notes", "rows", "times_of"]
 
 HELP = "a step's kernels by themselves, us: the best division, what is chosen, levels"
-LEVELS, ROUNDED = "levels", {"TF32 levels": "tf32", "bf16 levels": "bf16"}
+_ROUNDINGS: tuple[Rounding, ...] = (None, *ROUNDINGS.values())
 _NUMBERS, _FEWEST = 1 << 21, 64  # of h and steps that are run: so many that what a launch costs does not count
 _LOSS = 1.1
-_MOST, _LEAST, _SECONDS = 14, 3, 0.5  # divisions of a row; what it takes to time one that is compiled
-
-
-def name_of(division: Division | None) -> str:
-    """split, blocks of a cluster, rows."""
-    return LEVELS if division is None else f"s{division.split} c{division.cluster} r{division.rows}"
+_MOST, _LEAST, _SECONDS = 24, 3, 0.5  # divisions of a row; what it takes to time one that is compiled
 
 
 def columns(plan: GpuPlan) -> tuple[table.Column, ...]:
@@ -53,71 +53,82 @@ def columns(plan: GpuPlan) -> tuple[table.Column, ...]:
 def rows(plan: GpuPlan) -> Iterator[GpuRow]:
     cells = plan.chosen(CELLS) if plan.cells else ["LSTM"]
     cases = [(cell, back, shape) for shape in plan.grid(SHAPES, SMALL) for cell in cells for back in (False, True)]
+    share = (plan.ends - plan.now()) / len(cases)  # no more are compiled beforehand
     for number, case in enumerate(plan.in_time(cases, lambda case: f"{_way(*case[:2])} {case[2]}")):
         cell, back, (B, T, F, H) = case
-        left = (plan.ends - plan.now()) / (len(cases) - number)
+        left = min(share, (plan.ends - plan.now()) / (len(cases) - number))
         many = min(_MOST, max(_LEAST, int(min(left, 1e3) / _SECONDS)))
         work = Workload(cell, (B, min(T, max(_FEWEST, _NUMBERS // (B * H))), F, H))
-        yield _row(plan, work, back, 2 if plan.quick else many)
+        yield _row(plan, work, back, _LEAST if plan.quick else many)
 
 
 def notes(found: Sequence[GpuRow], plan: GpuPlan) -> list[str]:
-    """All times; where the choice loses; the constants of its formula that would describe the times."""
+    """All times; where the choice loses; the costs of its estimate that would describe the times."""
     lines = [f"{row.label} {','.join(map(str, row.shape))}: {_all(row)}" for row in found]
-    lost = [f"{row.label} {row.shape}" for row in found if (row.ratio(_best(row)) or 1) > _LOSS]
-    lines.append(f"what is chosen takes more than {_LOSS} times the best: {', '.join(lost) or 'nowhere'}")
-    processors = plan.device.backend.place.processors()[0]
-    return [*lines, *fitted(found, processors), *left_out(list(found)), *plan.late_notes()]
-
-
-def fitted(found: Sequence[GpuRow], processors: int) -> list[str]:
-    """The constants of `cuda_gpu.choice`'s estimate that come nearest to the times, relative to each, by least squares:
-    of persistent kernels (meetings, products of a block) and of levels (launch, products of the GPU)."""
-    whole, apart = [], {name: [] for name in (LEVELS, *ROUNDED)}
+    lost = []
     for row in found:
-        cell, back = CELLS[row.label.split()[0]](1).make_cell(), row.label.endswith("back")
-        B, _, _, H = row.shape
-        levels, products = levels_of(cell, back), len(cell.gates) * H * H
-        for name in row.values:
-            time = row.step(name) or 0.0
-            if name in apart:
-                apart[name].append(([levels, products * B], time))
-                continue
-            _, cluster, rows_each = (int(part[1:]) for part in name.split())
-            again = -(-B // (max(1, processors // cluster) * rows_each))
-            terms = [levels * (cluster == 1), levels * (cluster > 1), products * rows_each / cluster]
-            whole.append(([again * term for term in terms], time))
-    lines = []
-    known = ((whole, ("_MEETING", "_CLUSTER_MEETING", "_OF_A_BLOCK")), (apart[LEVELS], ("_LAUNCH", "_PRODUCTS")))
-    for times, names in (*known, *((apart[name], ("_LAUNCH", f"_TENSOR of {name}")) for name in ROUNDED)):
-        if (told := _least_squares(times, names)) is not None:
-            lines.append(f"cuda_gpu.choice would describe {len(times)} times best with {told}")
-    return lines
+        for rounding in _ROUNDINGS:
+            ratio = _loss(row, _chosen(_asked(plan, row, rounding), plan), rounding)
+            if ratio is not None and ratio > _LOSS:
+                lost.append(f"{row.label} {row.shape}{f' {rounding}' * bool(rounding)} {ratio:.2f}")
+    lines.append(f"what is chosen takes more than {_LOSS} times the best: {', '.join(lost) or 'nowhere'}")
+    times = [told for row in found for told in times_of(row, plan)]
+    for kind in (True, False):
+        if (sentence := fitted([told for told in times if ("launch" in told.counts) == kind])) is not None:
+            lines.append(sentence)
+    return [*lines, *left_out(list(found)), *plan.late_notes()]
 
 
-def _least_squares(times: Sequence[tuple[list[float], float]], names: Sequence[str]) -> str | None:
-    """The last constant is a rate, of what the last term counts. None where the times do not tell them."""
-    if len(times) < len(names):
-        return None
-    terms, wanted = np.array([t for t, _ in times], float), np.array([time for _, time in times])
-    scaled = terms / wanted[:, None]
-    if np.linalg.matrix_rank(scaled / np.abs(scaled).max(axis=0).clip(1e-300)) < len(names):
-        return None
-    solved = np.linalg.lstsq(scaled, np.ones(len(times)), rcond=None)[0]
-    if (solved <= 0).any():
-        return None
-    off, rate = np.abs(scaled @ solved - 1).max(), 1 / solved[-1]
-    parts = [f"{name} = {value:.3f}" for name, value in zip(names[:-1], solved[:-1], strict=True)]
-    return f"{', '.join(parts)}, {names[-1]} = {rate:.3g}, and be off by at most {off:.0%}"
+def times_of(row: GpuRow, plan: GpuPlan) -> Iterator[Told]:
+    """Every time of a row, beside what the estimate counts. None of those whose clusters are not known to run."""
+    for name in row.values:
+        tried = Tried.read(name, row.shape[-1])
+        asked = _asked(plan, row, tried.rounding)
+        if tried.division is None or asked.at_once.get(tried.division.cluster):
+            what = f"{row.label} {','.join(map(str, row.shape))} {name}"
+            yield Told(what, asked.counts(tried.division), row.step(name) or 0.0)
+
+
+def _asked(plan: GpuPlan, row: GpuRow, rounding: Rounding) -> Step:
+    (cell, *back), (B, _, _, H) = row.label.split(), row.shape
+    return Step(CELLS[cell](1).make_cell(), bool(back), H, B, clusters_of(plan.device.backend.place), rounding)
+
+
+def _chosen(asked: Step, plan: GpuPlan) -> Tried:
+    """What a step gets."""
+    place = plan.device.backend.place
+    division = choose(
+        asked.cell, asked.back, asked.units, asked.rows, 4, *place.processors(), asked.rounding, place.large_clusters()
+    )
+    return Tried.make(division, asked.rounding)
+
+
+def _others(plan: GpuPlan, asked: Sequence[Step]) -> Iterator[Tried]:
+    """The divisions of each step, the most promising first, in turn."""
+
+    def promising(step: Step) -> list[Tried]:
+        try:
+            return [Tried.make(division, step.rounding) for division in best(step, plan.constants)]
+        except Absent:
+            return []
+
+    yield from filter(None, chain.from_iterable(zip_longest(*map(promising, asked))))
 
 
 def _way(cell: str, back: bool) -> str:
     return f"{cell}{' back' * back}"
 
 
-def _best(row: GpuRow) -> str:
-    """Of those that round nothing."""
-    return min((name for name in row.values if name not in ROUNDED), key=lambda name: row.values[name], default="")
+def _best(row: GpuRow, rounding: Rounding = None) -> str:
+    """Of those that round nothing, or as much as they may."""
+    names = [name for name in row.values if rounding_of(name) in (None, rounding)]
+    return min(names, key=lambda name: row.values[name], default="")
+
+
+def _loss(row: GpuRow, chosen: Tried, rounding: Rounding) -> float | None:
+    """The time of what is chosen over the best."""
+    own, least = row.values.get(chosen.name), row.values.get(_best(row, rounding))
+    return None if own is None or least is None else own / least
 
 
 def _all(row: GpuRow) -> str:
@@ -126,25 +137,21 @@ def _all(row: GpuRow) -> str:
 
 
 def _row(plan: GpuPlan, work: Workload, back: bool, many: int) -> GpuRow:
-    """All in turn: levels, what is chosen, the most promising of the others, and levels that round."""
+    """All in turn: levels, what is chosen, and the most promising of the others, as much as each may be rounded."""
     B, _, _, H = work.shape
-    place, cell = plan.device.backend.place, work.layer.make_cell()
-    processors, capability = place.processors()
-    chosen = choose(cell, back, H, B, 4, processors, capability, None, place.large_clusters())
-    try:
-        others = list(best(cell, back, H, B, plan.constants, clusters=capability >= 90))
-    except Absent:
-        others = []
-    tried = dict.fromkeys([None, chosen, *others[:many]])
+    clusters, cell = clusters_of(plan.device.backend.place), work.layer.make_cell()
+    asked = [Step(cell, back, H, B, clusters, rounding) for rounding in _ROUNDINGS]
+    needed = dict.fromkeys(tried for step in asked for tried in (Tried(None, step.rounding), _chosen(step, plan)))
+    others = islice((tried for tried in _others(plan, asked) if tried not in needed), many)
     case = _Case(plan, work, back)
-    makers = {name_of(d): partial(case.runner, d, needed=d in (None, chosen)) for d in tried}
-    for name, rounding in ROUNDED.items():
-        makers[name] = partial(case.runner, None, needed=True, rounding=rounding)
+    makers = {tried.name: partial(case.runner, tried, needed=True) for tried in needed}
+    makers |= {tried.name: partial(case.runner, tried, needed=False) for tried in others}
 
     def expected() -> dict[str, Any]:
         return {name: a for name, a in plan.right_answer(work).items() if (name != "y") == back}
 
-    return measured(_way(work.cell, back), work.shape, makers, expected, plan, reference=name_of(chosen))
+    reference = _chosen(asked[0], plan).name
+    return measured(_way(work.cell, back), work.shape, makers, expected, plan, reference=reference)
 
 
 class _Case:
@@ -169,11 +176,11 @@ class _Case:
         grads = backward(place, self._tape, self._dh, **how)
         return {"dx": grads.x.swapaxes(0, 1), **grads.weights}
 
-    def runner(self, division: Division | None, needed: bool, rounding: str | None = None) -> GpuRunner:
+    def runner(self, tried: Tried, needed: bool) -> GpuRunner:
         """The kernels of the recurrence alone, as one whole call has launched them, which is what is validated. One
         that nobody needs, and that the GPU refuses, takes no part."""
         place, host = WatchedPlace(self._backend.place), self._backend.host
-        how = {"division": division, "rounding": rounding}
+        how = {"division": tried.division, "rounding": tried.rounding}
         own: list[Call] = []
 
         def checked() -> dict[str, Any]:
@@ -183,7 +190,7 @@ class _Case:
                 try:
                     found = {name: host(a) for name, a in self._whole(place, **how).items()}
                 except RuntimeError as error:
-                    raise error if needed else Absent(f"{name_of(division)} is refused: {error}") from error
+                    raise error if needed else Absent(f"{tried.name} is refused: {error}") from error
             own[:] = [call for call in calls if call.recurrent]
             return found
 
@@ -196,5 +203,5 @@ class _Case:
             lambda found: found,
             checked=checked,
             kernel=lambda: told(own, long=True),
-            tolerance=loosely(self._work, rounding) if rounding else self._work.tolerance,
+            tolerance=loosely(self._work, tried.rounding) if tried.rounding else self._work.tolerance,
         )

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 from rnnkit_kernels.cuda_gpu.emit.division import Division
+from rnnkit_kernels.cuda_gpu.estimate import Step
 
 from .. import table
 from ..results import told
 from ..timing import geometric_mean
 from ..workload import CELLS, Workload
 from . import ours, pytorch
-from .candidates import admissible, best, levels_of
+from .candidates import admissible, best, clusters_of
 from .floors import PAGE, floor
 from .plan import SHAPES, SMALL, GpuPlan
 from .rows import GpuRow, measured
@@ -21,7 +22,6 @@ from .rows import GpuRow, measured
 __all__ = ["HELP", "columns", "left_out", "notes", "over", "rows"]
 
 HELP = "forward and backward through time on the GPU; times of PyTorch's over rnnkit's"
-_PORTABLE = 8  # blocks of a cluster
 _PEERS = {"PyTorch": "fp32", "PyTorch TF32": "TF32", "PyTorch fp16": "fp16", "PyTorch graph": "graph"}
 _ALIKE = (("TF32", "TF32"), ("bf16", "bf16"), ("fp16", "bf16"))  # PyTorch's and rnnkit's that round as much
 
@@ -68,7 +68,7 @@ def notes(found: list[GpuRow], plan: GpuPlan) -> list[str]:
         "fp16: cuDNN through PyTorch; graph: fp32 replayed from a CUDA graph. alone: the recurrence's kernels by "
         "themselves; page: what the design predicts of a step of the LSTM's way there in fp32."
     )
-    return [*lines, *left_out(found), *plan.late_notes()]
+    return [*lines, *_pages(found), *left_out(found), *plan.late_notes()]
 
 
 def left_out(found: list[GpuRow]) -> list[str]:
@@ -82,25 +82,32 @@ def left_out(found: list[GpuRow]) -> list[str]:
 
 def _divided(plan: GpuPlan, cell: Any, back: bool, units: int, rows: int) -> Division:
     """The most promising of those that every GPU with clusters takes."""
-    divisions = best(cell, back, units, rows, plan.constants, _clusters(plan))
-    return next(d for d in divisions if d.cluster <= _PORTABLE)
-
-
-def _clusters(plan: GpuPlan) -> bool:
-    """Whether the GPU has clusters."""
-    return plan.device.backend.place.processors()[1] >= 90
+    clusters = clusters_of(plan.device.backend.place, large=False)
+    return best(Step(cell, back, units, rows, clusters), plan.constants)[0]
 
 
 def _floors(plan: GpuPlan, work: Workload) -> dict[str, float | None]:
     B, T, _, H = work.shape
-    page = PAGE.get((B, T, H)) if work.cell == "LSTM" and not work.backward else None
-    if plan.constants is None:
+    page = PAGE.get((B, T, H), {}).get("fp32") if work.cell == "LSTM" and not work.backward else None
+    if (known := plan.constants) is None:
         return {"page": page}
     cell, least = work.layer.make_cell(), 0.0
     for back in (False, True)[: 1 + work.backward]:
-        divisions = admissible(len(cell.gates), H, B, clusters=_clusters(plan), back=back)
-        least += floor(len(cell.gates), H, B, divisions, plan.constants, levels_of(cell, back))
+        divisions = admissible(len(cell.gates), H, B, clusters=(1, *known.exchange), back=back)
+        least += floor(known.asked(cell, back, H, B), divisions, known)
     return {"page": page, "floor": least}
+
+
+def _pages(found: list[GpuRow]) -> list[str]:
+    """The design's predictions of what rounds, beside the kernels that are chosen to: see `floors`."""
+    beside = []
+    for row in (row for row in found if row.page is not None):
+        B, T, _, H = row.shape
+        for title in ours.ROUNDINGS:
+            predicted, own = PAGE[B, T, H].get(title), row.step(f"rnnkit {title}")
+            if predicted is not None and own is not None:
+                beside.append(f"{title} {','.join(map(str, row.shape))} {own:.2f} ({predicted})")
+    return [f"the LSTM's step there, us, and in brackets what the design predicts: {'; '.join(beside)}"] * bool(beside)
 
 
 def over(name: str, title: str, width: int = 6) -> table.Column:

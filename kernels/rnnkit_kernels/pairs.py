@@ -64,6 +64,10 @@ class Kernel:
         """`backward`, in the same way."""
         return partial(self.backward, *given, **options)
 
+    def in_words(self, rows: int, units: int, dtype: Any, training: bool) -> str:
+        """What runs for a batch of so many rows, there and, where it is trained, back."""
+        return "the textbook's lines"
+
     def steps(
         self, weights: dict[str, Array], state0: dict[str, Array], zone: dict[str, Any] | None = None
     ) -> Steps | CompiledSteps:

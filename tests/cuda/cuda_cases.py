@@ -22,7 +22,7 @@ from rnnkit_kernels.cuda_gpu.recurrence import forward
 from rnnkit_kernels.program import trace
 from rnnkit_kernels.textbook.parts import operands
 
-__all__ = ["LIMITS", "assert_the_textbooks", "cases", "expected", "run", "tiles"]
+__all__ = ["LIMITS", "assert_the_textbooks", "cases", "expected", "run", "shared_tiles", "tiles"]
 
 # Of the largest number of an outcome. Sums of a hundred products of float64 are off by 1e-14 of it, of float32 by 1e-6.
 LIMITS = {"float64": 1e-12, "float32": 1e-6}
@@ -41,6 +41,18 @@ def tiles(height: int | None) -> Iterator[None]:
         if height is not None:
             patch.setattr(tile, "_ROWS", (height,))
             patch.setattr(tile, "_TENSOR_ROWS", (height,))
+        yield
+
+
+@contextmanager
+def shared_tiles(rows: int, units: int, split: int) -> Iterator[None]:
+    """Tiles of tensor cores of just this size, each shared by `split` blocks where there are clusters, whatever is to
+    be read; all levels' columns have room."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, sizes in (("_TENSOR_ROWS", rows), ("_TENSOR_UNITS", units), ("_SPLITS", split)):
+            patch.setattr(tile, name, (sizes,))
+        patch.setattr(tile, "_NUMBERS", 1 << 10)
+        patch.setattr(tile, "_SHARED_NUMBERS", 1 << 10)
         yield
 
 

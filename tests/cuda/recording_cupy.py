@@ -26,6 +26,7 @@ class RecordingCupy:
         self.log: list[str] = []
         self.ran: list[tuple[str, int, tuple[int, int, int], int]] = []
         self.fails, self.device, self.made, self.pause = fails, 0, 0, 0.0
+        self.tables: list[Any] = []  # that came as arguments
         self.null = _Stream(self, null=True)
         self.current = self.null
         self.cuda = SimpleNamespace(
@@ -140,6 +141,18 @@ class _Table:
         self.words[:] = words
 
 
+def _tables(cupy: RecordingCupy, given: Any, calls: int) -> Any:
+    """Of each call. A NumPy array of one number, whatever its size, goes to a kernel as it is
+    (`cupy/cuda/function.pyx`)."""
+    if isinstance(given, _Table):
+        return given.words.reshape(calls, -1)
+    assert type(given) is np.ndarray
+    assert given.size == 1, "CuPy passes by value what is one number"
+    found = given.view(np.int64).reshape(2, -1)[:calls]
+    cupy.tables += list(found)
+    return found
+
+
 class _Module:
     def __init__(self, cupy: RecordingCupy, code: str) -> None:
         self.cupy, self.code = cupy, code
@@ -167,13 +180,14 @@ class _Kernel:
     def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int = 0) -> None:
         assert all(type(n) is int for n in (*grid, *block))
         table, place = args
+        words = _tables(self.cupy, table, grid[2])
         assert type(place) is np.int32, "a Python number goes to a kernel as 64 bits"
         assert shared_mem <= self._most, "a launch with more shared memory than was asked for"
         if self.cupy.fails == "launch":
             raise RuntimeError("CUDA_ERROR_LAUNCH_FAILED")
 
         def run() -> None:
-            for own in table.words.reshape(grid[2], -1):
+            for own in words:
                 if self.name.endswith("_advance"):
                     own[0] += place
                     continue

@@ -130,7 +130,10 @@ def test_the_sweep_times_levels_the_choice_and_the_most_promising_others(back: b
     assert found.label == ("SimpleRNN back" if back else "SimpleRNN")
     assert "levels" in found.values
     assert found.reference in found.values
-    assert len(found.values) >= 4
+    assert {"tf32", "bf16"} == {name.split()[0] for name in found.values if " s" in name}
+    assert {"tf32 levels", "bf16 levels"} < set(found.values)
+    assert all(("_persistent: " in found.kernels[name]) == ("levels" not in name) for name in found.values)
+    assert divisions.notes([found], short)
     assert all(("backward_" if back else "forward_") in text for text in found.kernels.values())
 
 
@@ -191,8 +194,3 @@ def test_a_process_that_dies_or_hangs_ends_the_compiling_and_not_the_run(
     monkeypatch.setattr(ahead, "ProcessPoolExecutor", Broken)
     assert ahead.compile_all([{}], 4) == 0
     assert shut == [{"wait": False, "cancel_futures": True}]
-
-
-def test_a_division_is_named_after_its_split_cluster_and_rows() -> None:
-    assert divisions.name_of(None) == "levels"
-    assert divisions.name_of(Division(64, 8, 2, 4)) == "s8 c2 r4"

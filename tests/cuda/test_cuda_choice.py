@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,11 @@ pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases t
 import compiled_cases as cc
 from kernel_cases import label
 from on_cpu import NEEDS_A_COMPILER, OnCpu
-from recording_cupy import RecordingCupy
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
 from rnnkit_kernels.cuda_gpu.choice import choose, chosen
-from rnnkit_kernels.cuda_gpu.clusters import large_clusters
 from rnnkit_kernels.cuda_gpu.compiled import compiled_cell
-from rnnkit_kernels.cuda_gpu.cupy_place import CupyPlace
 from rnnkit_kernels.cuda_gpu.emit.places import Options
 from rnnkit_kernels.cuda_gpu.emit.tensor_division import TensorDivision
 from rnnkit_kernels.cuda_gpu.kernel import CudaKernel
@@ -113,77 +109,3 @@ def test_a_kernel_rounds_where_that_is_chosen_for_its_gpu() -> None:
         told[rounding] = kernel.forward(case.weights, case.x, case.state0, mask=case.mask, drop=case.drop)[0]
     off = np.abs(told["bf16"] - told[None]).max()
     assert 1e-5 < off < 3 * 2**-7
-
-
-class _Clusters(RecordingCupy):
-    """times: when each cluster of the launch begins and ends."""
-
-    def __init__(self, times: Any, fails: str | None = None) -> None:
-        super().__init__(fails)
-        self.times = np.array(times, np.int64)
-        self.zeros, self.asnumpy, self.launched = np.zeros, np.asarray, 0
-        device = self.cuda.Device
-        self.cuda.Device = lambda: SimpleNamespace(**vars(device()), synchronize=lambda: self.note("synchronize"))
-
-    def RawModule(self, *, code: str, options: tuple[str, ...], backend: str) -> Any:
-        assert "__cluster_dims__(16, 1, 1)" in code
-        self.note("module")
-        return SimpleNamespace(get_function=self._function)
-
-    def _function(self, name: str) -> Any:
-        found = self._Function()
-        found.owner, found.kernel = self, SimpleNamespace(ptr=name)
-        return found
-
-    class _Function:
-        owner: Any
-        kernel: Any
-        max_dynamic_shared_size_bytes = 0
-
-        def __call__(self, grid: Any, block: Any, args: Any, *, shared_mem: int) -> None:
-            assert "clusters_at_once has attribute 14 = 1" in self.owner.log
-            assert shared_mem <= self.max_dynamic_shared_size_bytes
-            assert shared_mem > 228 * 1024 // 2, "two blocks would share a multiprocessor"
-            if self.owner.fails:
-                raise RuntimeError("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES")
-            times, wait = args
-            assert (grid, block) == ((16 * len(times),), (256,))
-            assert type(wait) is np.int32
-            times[:] = self.owner.times
-            self.owner.launched += 1
-
-
-def _times(second_round: int) -> list[tuple[int, int]]:
-    first = [(100 + k, 20_100 + k) for k in range(8 - second_round)]
-    return first + [(20_200 + k, 40_200 + k) for k in range(second_round)]
-
-
-@pytest.mark.parametrize("late", [0, 1, 5])
-def test_clusters_that_begin_before_the_first_has_ended_run_at_once(late: int) -> None:
-    cupy = _Clusters(_times(late))
-    assert large_clusters(cupy, 132) == 8 - late
-    assert cupy.log.count("synchronize") == cupy.launched
-
-
-def test_a_gpu_that_refuses_large_clusters_has_none_and_is_asked_once() -> None:
-    cupy = _Clusters(_times(0), fails="launch")
-    place = CupyPlace(cupy)
-    assert [place.large_clusters(), place.large_clusters()] == [0, 0]
-    assert cupy.log.count("module") == 1
-
-
-def test_each_device_is_asked_and_none_while_a_stream_records() -> None:
-    cupy = _Clusters(_times(0))
-    place = CupyPlace(cupy)
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
-        stream.begin_capture()
-        assert place.large_clusters() == 0
-        stream.end_capture()
-    assert (place.large_clusters(), cupy.launched) == (8, 3)
-    cupy.device, cupy.times = 1, np.array(_times(2))
-    assert (place.large_clusters(), cupy.launched) == (6, 6)
-
-
-def test_a_gpu_of_fewer_than_16_processors_is_not_asked() -> None:
-    assert large_clusters(None, 14) == 0

@@ -163,7 +163,7 @@ def test_the_bits_do_not_depend_on_which_blocks_and_threads_come_first() -> None
 @NEEDS_NVRTC
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
 @pytest.mark.parametrize("real", ["float", "double"])
-@pytest.mark.parametrize(("skeleton", "most"), [("pcg64.cuh", 40), ("rows.cuh", 64)])
+@pytest.mark.parametrize(("skeleton", "most"), [("pcg64.cuh", 40), ("rows.cuh", 64), ("sums.cuh", 64)])
 def test_every_kernel_compiles_without_spills(skeleton: str, most: int, real: str, architecture: str) -> None:
     _, usage = compiled(assembled(real, skeleton, ""), architecture)
     assert usage

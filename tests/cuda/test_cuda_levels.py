@@ -88,6 +88,7 @@ def test_every_field_is_the_textbooks_with_every_activation(cell: Cell) -> None:
 
 @pytest.mark.parametrize("name", ["LSTM", "GRUBefore", "LayerNormLSTM"])
 def test_the_bits_are_the_same_whatever_the_tile(name: str) -> None:
+    """Of exact kernels. Tensor cores keep to that only while no blocks share a tile: those add up parts of a length."""
     case = cc.draw(getattr(cells, name)(), (3, 33, 3, 70), seed=5)
     cc.assert_bits(run(case, height=8), run(case, height=32))
 

@@ -104,6 +104,7 @@ def test_operands_of_inner_products_are_rounded_too(cell: Cell, sizes: tuple[int
 def test_the_bits_are_the_same_in_every_run_order_and_tile(
     name: str, rows: int, units: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The tile, as long as it is a block's own: blocks that share one add up parts of the length."""
     small, case = (cc.draw(getattr(cells, name)(), sizes, "float32", seed=5) for sizes in ((3, 3, 2, 9), SIZES))
     first = run(small, height=None, rounding="bf16")
     for _ in range(19):

@@ -29,7 +29,8 @@ def test_every_step_has_room_in_every_gpu_but_for_doubles_of_many_columns_on_tur
     levels = (*forward_levels(cell).levels, *backward_levels(cell).levels)
     for level, rows, room in product(levels, (1, 64, 500), _ROOMS):
         for rounding in (None, "tf32", "bf16"):
-            assert tile_of(level, rows, 256, rounding, 4, room).shared(4) <= room
+            for cluster in (1, 8):
+                assert tile_of(level, rows, 256, rounding, 4, room, cluster=cluster).shared(4) <= room
         if room > _ROOMS[0] or len(level.columns) < 7:
             assert tile_of(level, rows, 256, None, 8, room).shared(8) <= room
 

@@ -40,6 +40,14 @@ extern "C" __global__ void late(const Call* table, int place) {
   meet_block();
   table->out[threadIdx.x] = found;
 }
+extern "C" __global__ void others(const Call* table, int stays) {
+  real* shared = shared_memory();
+  shared[threadIdx.x] = 10 * cluster_rank() + threadIdx.x;
+  meet_cluster();
+  const real found = *in_block(shared + threadIdx.x, 1 - cluster_rank());
+  table->out[cluster_rank() * blockDim.x + threadIdx.x] = found;
+  if (stays) meet_cluster();
+}
 extern "C" __global__ void crooked(const Call* table, int place) {
   copy_ahead<16>(shared_memory(), table->out + 1, 16);
   close_copies();
@@ -123,6 +131,18 @@ def test_what_nobody_wrote_is_nan_in_arrays_and_in_shared_memory() -> None:
 def test_what_is_read_before_it_is_surely_written_depends_on_the_order_of_threads() -> None:
     assert np.isnan(_launched("late")).any()
     assert not np.array_equal(np.isnan(_launched("late")), np.isnan(_launched("late", backwards=True)))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_block_reads_what_another_of_its_cluster_holds_as_long_as_that_has_not_ended(backwards: bool) -> None:
+    for stays in (1, 0):
+        place = OnCpu()
+        out = place.xp.empty((8,), np.float64)
+        launch = Launch("others", (2, 1), 4, 32, 2)
+        _module(backwards).launch(launch, place.table([place.address(out), 8]), stays)
+        there = [10, 11, 12, 13, 0, 1, 2, 3]
+        assert np.array_equal(out, there) == bool(stays)
+        assert np.isnan(out).any() == (not stays)
 
 
 @pytest.mark.parametrize("backwards", [False, True])

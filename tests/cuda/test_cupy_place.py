@@ -62,6 +62,18 @@ def test_launches_that_serve_two_calls_take_both_through_all_steps(steps: int) -
     assert cupy.ran[::2] == cupy.ran[1::2] == expected
 
 
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_kernel_for_all_steps_gets_its_tables_as_an_argument_and_nothing_goes_up(together: int) -> None:
+    cupy = RecordingCupy()
+    persistent = Launch("forward_persistent", (4, 1), 64, 500, 2, together, as_argument=True)
+    kernels = CupyModule(cupy, "forward_persistent", "forward")
+    one, other = (0, 9, 7, 5, 2**40, -1), (0, 9, 7, 5, 2**41, -2)
+    kernels.repeat([persistent], one if together == 1 else one + other, 1)
+    assert cupy.log == ["module", "load forward_persistent"]
+    assert cupy.ran == [("forward_persistent", 0, (4, 1, together), 500)] * together
+    assert [tuple(table) for table in cupy.tables] == [one, other][:together]
+
+
 def test_steps_are_recorded_once_and_replayed_with_other_arrays_and_nothing_waits() -> None:
     cupy = RecordingCupy()
     kernels = module(cupy)

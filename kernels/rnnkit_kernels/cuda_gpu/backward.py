@@ -8,11 +8,12 @@ from typing import Any
 from ..contract import Gradients
 from ..levels import backward_levels
 from ..types import Array
-from .compiled import compiled_cell
+from .compiled import cluster_of, compiled_cell
 from .emit.division import Division
 from .panels import panels_back
 from .place import Place
 from .recurrence import CudaTape, options_of, own_vectors, scratch
+from .sums import sum_of_rows
 from .together import Begun, alone
 from .words import Rounding
 
@@ -25,14 +26,14 @@ class CudaGradients(Gradients):
     columns  (T, B, N, H): the gradient columns of every step, see `gradient_columns`
     """
 
-    def __init__(self, xp: Any, tape: CudaTape, columns: Array, states: dict[str, Array], dx: bool) -> None:
+    def __init__(self, place: Place, tape: CudaTape, columns: Array, states: dict[str, Array], dx: bool) -> None:
         own = self.__dict__
-        own["xp"], own["tape"], own["columns"], own["states"], own["fresh"] = xp, tape, columns, states, {}
+        own["place"], own["tape"], own["columns"], own["states"], own["fresh"] = place, tape, columns, states, {}
         own["gradient"] = backward_levels(tape.cell).gradient
         own["state0"] = {name: v[0] for name, v in states.items()}
         own["weights"], own["x"] = self._weights(), self._x() if dx else None
 
-    xp: Any
+    place: Place
     tape: CudaTape
     columns: Array
     gradient: Any
@@ -52,7 +53,9 @@ class CudaGradients(Gradients):
         cell, weights = self.tape.cell, self.tape.weights
         steps = self.columns.sum(axis=1)
         return {
-            name: self.xp.concatenate([steps[:, 0] * 0 if k is None else steps[:, k] for k in self._of(name)], axis=1)
+            name: self.place.xp.concatenate(
+                [steps[:, 0] * 0 if k is None else steps[:, k] for k in self._of(name)], axis=1
+            )
             for name in (*cell.gate_vectors, *cell.unit_vectors)
             if name in weights
         }
@@ -70,11 +73,11 @@ class CudaGradients(Gradients):
         if at == list(range(at[0], at[0] + len(at))):
             wanted = self.columns[:, :, at[0] : at[0] + len(at)]
         else:
-            wanted = self.xp.stack([self.columns[:, :, k] for k in at], axis=2)
-        return self.xp.ascontiguousarray(wanted.reshape(T, B, len(at) * H))
+            wanted = self.place.xp.stack([self.columns[:, :, k] for k in at], axis=2)
+        return self.place.xp.ascontiguousarray(wanted.reshape(T, B, len(at) * H))
 
     def _weights(self) -> dict[str, Array]:
-        tape, cell, xp = self.tape, self.tape.cell, self.xp
+        tape, cell, xp = self.tape, self.tape.cell, self.place.xp
         T, B, F = tape.x.shape
         H = tape.units
         x_pre, u_pre = (g.reshape(T * B, g.shape[-1]) for g in (self.x_pre, self.u_pre))
@@ -84,14 +87,29 @@ class CudaGradients(Gradients):
             dU = xp.concatenate([v.T @ u_pre[:, k * H : (k + 1) * H] for k, v in enumerate(parts)], axis=1)
         else:
             dU = met.T @ u_pre
-        found = {"W": tape.x.reshape(T * B, F).T @ x_pre, "U": dU, "b": x_pre.sum(axis=0)}
-        if "b_h" in tape.weights:
-            found["b_h"] = u_pre.sum(axis=0)
-            for k, q in enumerate(cell.gates):
-                if q in tape.operands:
-                    found["b_h"][k * H : (k + 1) * H] = 0
-        found |= {name: steps.sum(axis=0) for name, steps in self.vectors.items()}
+        found = {"W": tape.x.reshape(T * B, F).T @ x_pre, "U": dU} | self._sums()
         return {name: found[name] for name in tape.weights}
+
+    def _sums(self) -> dict[str, Array]:
+        """The gradients of biases and of the cell's own vectors: sums of gradient columns, of all columns at once."""
+        (T, B, N, H), cell, gradient = self.columns.shape, self.tape.cell, self.gradient
+        totals = sum_of_rows(self.place, self.columns.reshape(T * B, N * H)).reshape(N, H)
+        at: dict[str, list[int | None]] = {
+            "b": [gradient.x[q] for q in cell.gates],
+            "b_h": [None if q in self.tape.operands else gradient.u[q] for q in cell.gates],
+        }
+        at |= {name: self._of(name) for name in (*cell.gate_vectors, *cell.unit_vectors)}
+        nothing = self.place.xp.zeros(H, totals.dtype) if any(None in columns for columns in at.values()) else None
+        found = {}
+        for name, columns in at.items():
+            if name not in self.tape.weights:
+                continue
+            first = columns[0]
+            if first is not None and columns == list(range(first, first + len(columns))):
+                found[name] = totals[first : first + len(columns)].reshape(len(columns) * H)
+            else:
+                found[name] = self.place.xp.concatenate([nothing if k is None else totals[k] for k in columns])
+        return found
 
     def _x(self) -> Array:
         T, B, F = self.tape.x.shape
@@ -138,7 +156,7 @@ def begun_back(
             raise ValueError(f"{cell.name}: dstate is a dict of {shapes}; got {name!r} {owed.shape}")
         states[name][-1] = owed
     options = options_of(dtype, tape.mask, tape.drop, rounding)
-    program = compiled_cell(cell, True, options, together * B, H, division, place.room())
+    program = compiled_cell(cell, True, options, together * B, H, division, place.room(), cluster_of(place))
     gradient = program.lowered.gradient
     assert gradient is not None
     columns = xp.empty((T, B, gradient.columns, H), dtype)
@@ -164,6 +182,6 @@ def begun_back(
                 owed = columns[0, :, first:last].reshape(B, (last - first) * H) @ back_to_h
                 owed = owed if tape.drop is None else owed * tape.drop
                 states["h"][0] += owed if tape.mask is None else xp.where(tape.mask[0][:, None], owed, dtype.type(0))
-            return CudaGradients(xp, tape, columns, states, dx)
+            return CudaGradients(place, tape, columns, states, dx)
 
     return Begun(program, (T, B, H), arrays, finish)

@@ -1,8 +1,7 @@
 """Which kernels a recurrence gets: one that takes all steps at once, and how it is divided, or one for every level.
 
 A kernel that takes all steps pays a meeting of its threads for a step, some tenths of a microsecond; kernels for each
-level pay a launch, one or two, but use the whole GPU for a product. The numbers of the estimate come from the latency
-model that the kernels were designed with; they have not been measured.
+level pay a launch, one or two, but use the whole GPU for a product. What each takes is `estimate`'s.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ..contract import Cell
-from ..levels import Level, Lowered, backward_levels, forward_levels
+from ..levels import Level
 from ..replay import Replay
 from .emit.division import CHUNK, Division
-from .emit.persistent_backward import gates_back
-from .emit.tensor_division import Share, TensorDivision
+from .emit.tensor_division import TensorDivision
+from .estimate import LARGE, PORTABLE, Step, at_once
 from .place import Place
 from .words import Rounding
 
-__all__ = ["LARGE", "choose", "chosen"]
+__all__ = ["choose", "chosen"]
 
 _WEIGHTS = 128  # registers of a thread that weights may take
 # Registers for weights, for each row's sums and operands, and for each value of the step, there and back; on the way
@@ -29,16 +28,10 @@ _WEIGHTS = 128  # registers of a thread that weights may take
 _THERE, _BACK, _BACK_BEFORE = 230, 184, 100
 _TENSOR_THERE, _TENSOR_BACK = 200, 190
 _THREADS = 256  # of a block: 255 registers for each
-_BLOCKS = 8  # of a cluster: more than that are not promised everywhere
-LARGE = 16  # blocks of a cluster that has to be asked for
 _HOPPER = 90  # the first GPU with clusters
 _AMPERE = 80  # the first with tensor cores for numbers of float's range
 _AT_LEAST = 128  # threads: below, shorter sums cost less than idle ones
-
-_MEETING, _CLUSTER_MEETING, _LAUNCH = 0.1, 0.35, 1.5  # microseconds
-_PRODUCTS, _TENSOR, _OF_A_BLOCK = 10e6, 40e6, 120e3  # multiply-adds a microsecond: in small tiles; of one block
 _ROUNDED = 1.1  # nothing is rounded for less than a tenth of the time
-_TILE, _SCHEDULERS = 17 / 1755, 4  # microseconds of a tensor core for 16 outputs and 8 rows; tensor cores of a block
 
 
 def chosen(
@@ -75,69 +68,62 @@ def choose(
     if not processors:
         return None
     rounding = rounding if itemsize == 4 and capability >= _AMPERE else None
-    task = _Task(cell, back, units, rows, itemsize, processors, capability, rounding, large)
+    step = Step(cell, back, units, rows, at_once(processors, large), rounding)
+    task = _Task(step, itemsize, processors, capability)
     found = [division for division in (task.plain(), *task.tensor()) if division is not None]
     best = min(found, key=task.rank, default=None)
-    return best if best is not None and task.time(best) < task.time(None) else None
+    return best if best is not None and step.time(best) < step.time(None) else None
 
 
 @dataclass(frozen=True)
 class _Task:
     """What `choose` is asked."""
 
-    cell: Cell
-    back: bool
-    units: int
-    rows: int
+    step: Step
     itemsize: int
     processors: int
     capability: int
-    rounding: Rounding
-    large: int
-
-    @property
-    def lowered(self) -> Lowered:
-        return (backward_levels if self.back else forward_levels)(self.cell)
 
     @property
     def most(self) -> int:
         """Blocks of a cluster."""
-        return 1 if self.capability < _HOPPER else LARGE if self.large else _BLOCKS
+        return 1 if self.capability < _HOPPER else LARGE if LARGE in self.step.at_once else PORTABLE
 
     def plain(self) -> Division | None:
         """The least split whose weights fit into registers, in the smallest cluster that has threads enough, with as
         many rows as make every multiprocessor work."""
-        gates, room = len(self.cell.gates), (_BACK if self.back else _THERE) * 4 // self.itemsize - self._values()
-        if self.back and self.capability < _HOPPER:
+        back, units = self.step.back, self.step.units
+        gates, room = len(self.step.cell.gates), (_BACK if back else _THERE) * 4 // self.itemsize - self._values()
+        if back and self.capability < _HOPPER:
             room = min(room, _BACK_BEFORE * 4 // self.itemsize)
-        row = CHUNK + (1 if self.back else gates)  # registers that each row takes
+        row = CHUNK + (1 if back else gates)  # registers that each row takes
         for split in (1, 2, 4, 8, 16, 32):
-            weights = gates * CHUNK * -(-self.units // (CHUNK * split))
-            few = split < 4 and self.units * split < _AT_LEAST
+            weights = gates * CHUNK * -(-units // (CHUNK * split))
+            few = split < 4 and units * split < _AT_LEAST
             if weights * self.itemsize > 4 * _WEIGHTS or weights + row > room or few:
                 continue
             cluster = 1
-            while -(-self.units // cluster) * split > _THREADS:
+            while -(-units // cluster) * split > _THREADS:
                 cluster *= 2
             if cluster > min(split, self.most):
                 continue
-            wanted, most = -(-self.rows * cluster // self.processors), 1
+            wanted, most = -(-self.step.rows * cluster // self.processors), 1
             while most < min(wanted, split) and weights + 2 * most * row <= room:
                 most *= 2
-            return Division(self.units, split, cluster, most)
+            return Division(units, split, cluster, most)
         return None
 
     def tensor(self) -> Iterator[TensorDivision]:
         """Those whose weights fit into registers."""
-        if self.rounding is None:
+        if self.step.rounding is None:
             return
-        room = (_TENSOR_BACK if self.back else _TENSOR_THERE) - self._values()
+        units, room = self.step.units, (_TENSOR_BACK if self.step.back else _TENSOR_THERE) - self._values()
         for split in (8, 16):
             cluster = 1
             while cluster <= self.most:
-                division = TensorDivision(self.units, split, cluster)
-                if division.threads <= _THREADS and cluster <= self.units:
-                    shares = self._shares(division)
+                division = TensorDivision(units, split, cluster)
+                if division.threads <= _THREADS and cluster <= units:
+                    shares = self.step.shares(division)
                     sums = max((4 * max(2, share.tiles) for share in shares), default=0)
                     if sum(share.registers for share in shares) + sums <= room:
                         yield division
@@ -146,30 +132,9 @@ class _Task:
     def rank(self, division: Division) -> tuple[float, int, int]:
         """The least is best: the time; then few blocks of a cluster; then many threads, of fewer registers each."""
         rounded = _ROUNDED if isinstance(division, TensorDivision) else 1
-        return self.time(division) * rounded, division.cluster, -division.threads
+        return self.step.time(division) * rounded, division.cluster, -division.threads
 
     def _values(self) -> int:
         """How many numbers of a row and unit a step reads and makes."""
-        levels: tuple[Level, ...] = self.lowered.levels
+        levels: tuple[Level, ...] = self.step.lowered.levels
         return len({name for level in levels for name in (*level.outputs, *Replay(level.outputs).leaves)})
-
-    def _shares(self, division: TensorDivision) -> list[Share]:
-        lowered = self.lowered
-        products = [p for level in lowered.levels for p in level.products if p.operand != "x"]
-        gates = [gates_back(self.cell, lowered, p) if self.back else p.gates for p in products]
-        return [division.share(len(through), self.back, self.rounding) for through in gates]
-
-    def time(self, division: Division | None) -> float:
-        """Microseconds of a step of the whole batch."""
-        levels, products = len(self.lowered.levels), len(self.cell.gates) * self.units**2
-        if division is None:
-            return levels * _LAUNCH + products * self.rows / (_TENSOR if self.rounding else _PRODUCTS)
-        clusters = self.large if division.cluster == LARGE else max(1, self.processors // division.cluster)
-        step = levels * (_CLUSTER_MEETING if division.cluster > 1 else _MEETING)
-        if isinstance(division, TensorDivision):
-            shares, beside = self._shares(division), -(-division.warps // _SCHEDULERS)
-            step += sum(share.tiles * share.steps for share in shares) * beside * _TILE
-            step += 0 if self.back else len(shares) * _MEETING
-        else:
-            step += products * division.rows / (division.cluster * _OF_A_BLOCK)
-        return -(-self.rows // (clusters * division.rows)) * step

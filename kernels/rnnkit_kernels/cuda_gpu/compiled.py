@@ -19,7 +19,9 @@ from .emit.tile import ROOM, Tile, tile_of
 from .layout import NUMBERS, Layout
 from .place import Launch, Module, Place
 
-__all__ = ["CompiledCell", "compiled_cell"]
+__all__ = ["CompiledCell", "cluster_of", "compiled_cell"]
+
+_PORTABLE, _HOPPER = 8, 90  # blocks of a cluster that every GPU has which has any; the first that has
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class CompiledCell:
             return self.persistent.text
         return kernels(Places(self.cell, self.lowered, self.options), self.layout, self.tiles, self.prefix)
 
+    @cached_property
+    def reads_b_h(self) -> bool:
+        """Whether there is a product with h to which no product with x is added: its bias cannot be added to that."""
+        return "call.b_h" in self.text
+
     def module(self, place: Place) -> Module:
         skeleton = "level.cuh" if self.division is None else "persistent.cuh"
         return place.module(self.options.real, skeleton, self.text, self.prefix)
@@ -75,12 +82,16 @@ class CompiledCell:
         if (d := self.division) is not None:
             blocks = -(-rows // d.rows) * d.cluster, 1
             shared = self.persistent.shared_bytes()
-            return [Launch(f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster, together)]
+            return [
+                Launch(
+                    f"{self.prefix}_persistent", blocks, d.threads, shared, d.cluster, together, self.layout.as_argument
+                )
+            ]
         made = []
         for k, tile in enumerate(self.tiles):
-            blocks = -(-units // tile.units), -(-rows // tile.rows)
             shared = tile.shared(self.options.itemsize)
-            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, shared, together=together))
+            blocks = tile.blocks(rows, units)
+            made.append(Launch(f"{self.prefix}_level{k}", blocks, tile.threads, shared, tile.split, together))
         return made
 
     def sums_room(self, units: int) -> int:
@@ -111,12 +122,18 @@ _made = lru_cache(maxsize=256)(CompiledCell)
 
 def compiled_cell(
     cell: Cell, back: bool, options: Options, rows: int, units: int, division: Division | None = None,
-    room: int = ROOM,
+    room: int = ROOM, cluster: int = 1,
 ) -> CompiledCell:  # fmt: skip
     """For so many rows at once, of one call or of several together. room: bytes of shared memory that a block may
-    have. Raises ValueError where a step has no room there."""
+    have; cluster: blocks that may share a tile. Raises ValueError where a step has no room there."""
     if division is not None:
         return _made(cell, back, options, division, ())
-    levels = _levels(cell, back).levels
-    tiles = tuple(tile_of(level, rows, units, options.rounding, options.itemsize, room) for level in levels)
+    lowered, how = _levels(cell, back), (options.rounding, options.itemsize, room)
+    first, last = (0, 1) if lowered.gradient is None else lowered.gradient.h_range
+    tiles = tuple(tile_of(level, rows, units, *how, last - first, cluster) for level in lowered.levels)
     return _made(cell, back, options, None, tiles)
+
+
+def cluster_of(place: Place) -> int:
+    """How many blocks of a step may share a tile at a place: 8 where there are clusters, for no GPU takes fewer."""
+    return _PORTABLE if place.processors()[1] >= _HOPPER else 1

@@ -139,6 +139,9 @@ class CupyModule:
         """See `place.Module`. Graphs where there are steps enough; else, and with a RuntimeWarning once where a graph
         cannot be made, a launch at a time: the same kernels, the same bits. While somebody records the current stream
         CuPy raises RuntimeError: no table can go up then, nor can cuBLAS be called; that recording is left alone."""
+        if launches[0].as_argument:
+            self._launch(launches, _argument(table, launches[0].together), steps)
+            return
         stream = self._cupy.cuda.get_current_stream()
         if steps >= FEW and self._records and not stream.is_capturing():
             run, runs = cut(steps)
@@ -202,6 +205,12 @@ class CupyModule:
             self._functions[key].max_dynamic_shared_size_bytes = launch.shared
             self._room[key] = launch.shared
         return self._functions[key]
+
+
+def _argument(table: Sequence[int], together: int) -> Any:
+    """Two tables as one number of many bytes, which CuPy hands to a kernel as they are; one stands for both."""
+    words = np.array(table if together == 2 else (*table, *table), np.int64)
+    return words.view(f"V{words.nbytes}")
 
 
 @lru_cache(maxsize=1)

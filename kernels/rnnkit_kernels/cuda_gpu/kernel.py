@@ -66,6 +66,11 @@ class CudaKernel(OwnKernel):
             return self._back(tape, dh, dstate, dx)
         return super().backward_later(tape, dh, dstate, clip=clip, dx=dx)
 
+    def in_words(self, rows: int, units: int, dtype: Any, training: bool) -> str:
+        from .account import kernels_of
+
+        return kernels_of(self, rows, units, dtype, training)
+
     def _there(
         self, weights: dict[str, Array], x: Array, state0: dict[str, Array], mask: Array | None, drop: Array | None,
         tape: bool,

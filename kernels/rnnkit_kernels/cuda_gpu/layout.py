@@ -2,7 +2,8 @@
 serves several calls there is one for each, and blockIdx.z says whose the block is.
 
 The same table serves every kernel of a call, and a captured graph: what changes from call to call stands in the table
-and not among the arguments. In CUDA it is a struct, whose members are printed from the same list of names.
+and not among the arguments. A kernel that is launched once for all steps gets it as its argument instead, which saves
+the way through memory. In CUDA it is a struct, whose members are printed from the same list of names.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ __all__ = ["NUMBERS", "Layout", "member", "twin_of", "twins"]
 
 # t: the step at which a run of launches begins; then T, B and H
 NUMBERS = ("t", "steps", "rows", "units")
+_ARGUMENTS = 4096  # bytes, and nothing else but a number beside them
 _FORWARD = ("x_pre", "b_h", "mask", "drop", "h", "met", "carried", "sums")
 _BACKWARD = ("mask", "drop", "h", "dh", "gradients", "carried", "sums")
 
@@ -76,6 +78,11 @@ class Layout:
     def size(self) -> int:
         """Words of the table."""
         return len(NUMBERS) + len(self.arrays)
+
+    @property
+    def as_argument(self) -> bool:
+        """Whether two tables go into what a kernel takes as arguments."""
+        return 2 * 8 * self.size < _ARGUMENTS
 
     @property
     def struct(self) -> str:

@@ -16,7 +16,10 @@ __all__ = ["Launch", "Module", "Place"]
 @dataclass(frozen=True)
 class Launch:
     """One kernel: its name, blocks (x, y), threads of a block, bytes of shared memory; how many blocks in a row make a
-    cluster, as it was compiled; and how many calls it serves at once, each by so many blocks that read its table."""
+    cluster, as it was compiled; and how many calls it serves at once, each by so many blocks that read its table.
+
+    as_argument  whether the tables themselves are its argument, and not where they lie
+    """
 
     kernel: str
     blocks: tuple[int, int]
@@ -24,6 +27,7 @@ class Launch:
     shared: int
     cluster: int = 1
     together: int = 1
+    as_argument: bool = False
 
     @property
     def grid(self) -> tuple[int, int, int]:

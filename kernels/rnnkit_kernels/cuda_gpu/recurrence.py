@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ..checks import check_call
 from ..contract import Cell, Tape
 from ..types import Array
-from .compiled import CompiledCell, compiled_cell
+from .compiled import CompiledCell, cluster_of, compiled_cell
 from .emit.division import Division
 from .emit.places import Options
 from .panels import panels_there
@@ -81,7 +81,7 @@ def begun(
     xp, dtype = place.xp, x.dtype
     (T, B, F), H = x.shape, weights["U"].shape[0]
     options = options_of(dtype, mask, drop, rounding)
-    program = compiled_cell(cell, False, options, together * B, H, division, place.room())
+    program = compiled_cell(cell, False, options, together * B, H, division, place.room(), cluster_of(place))
     if mask is not None:
         mask = xp.ascontiguousarray(mask)
         x = xp.where(mask[:, :, None], x, dtype.type(0))
@@ -101,7 +101,8 @@ def begun(
     single = program.lowered.uniform
     kept = {name: xp.empty((T, B, 1 if f"k.{name}" in single else H), dtype) for name in program.kept}
     operands = {q: xp.empty((T, B, H), dtype) for q in program.operands}
-    arrays = {"x_pre": x_pre, "h": states["h"], "met": met, "b_h": _recurrent_bias(xp, cell, weights, dtype)}
+    arrays = {"x_pre": x_pre, "h": states["h"], "met": met}
+    arrays |= {"b_h": _recurrent_bias(xp, weights, dtype)} if program.reads_b_h else {}
     arrays |= {"mask": mask} if mask is not None else {}
     arrays |= {"drop": drop} if drop is not None else {}
     arrays |= {f"s.{name}": v for name, v in states.items() if name != "h"}
@@ -134,7 +135,7 @@ def _input_bias(xp: Any, program: CompiledCell, weights: dict[str, Array]) -> Ar
     return whole if b is None else whole + b
 
 
-def _recurrent_bias(xp: Any, cell: Cell, weights: dict[str, Array], dtype: Any) -> Array:
+def _recurrent_bias(xp: Any, weights: dict[str, Array], dtype: Any) -> Array:
     if "b_h" in weights:
         return xp.ascontiguousarray(weights["b_h"])
     return xp.zeros(weights["U"].shape[1], dtype)

@@ -11,6 +11,10 @@
 #include "launch.hpp"
 #include "warps.hpp"
 
+// A launch on a CPU always hands over where tables lie.
+#define TABLES(Call) const Call*
+template <class Call>
+inline const Call* first_table(const Call* tables) { return tables; }
 inline void lies_in_memory(const void*) {}
 inline real reciprocal_(real a) { return real(1) / a; }
 inline real* shared_memory() { return reinterpret_cast<real*>(shim::self->block->shared.data()); }
@@ -29,10 +33,14 @@ inline void meet_cluster() { shim::self->block->cluster_barrier->meet(); }
 inline void arrive_cluster() { shim::self->arrived = shim::self->block->cluster_barrier->arrive(); }
 inline void wait_cluster() { shim::self->block->cluster_barrier->wait(shim::self->arrived); }
 template <class T>
+inline T* in_block(T* place, int block) {
+  using Byte = std::conditional_t<std::is_const_v<T>, const unsigned char, unsigned char>;
+  const auto at = reinterpret_cast<Byte*>(place) - shim::self->block->shared.data();
+  return reinterpret_cast<T*>((*shim::self->block->cluster)[block]->shared.data() + at);
+}
+template <class T>
 inline void put(T* place, int block, T value) {
-  shim::Block& there = *(*shim::self->block->cluster)[block];
-  const auto at = reinterpret_cast<unsigned char*>(place) - shim::self->block->shared.data();
-  *reinterpret_cast<T*>(there.shared.data() + at) = value;
+  *in_block(place, block) = value;
 }
 inline void put_pair(float* place, int block, float first, float second) {
   if (reinterpret_cast<uintptr_t>(place) % 8) shim::fault = "a pair begins at an address that 8 does not divide";

@@ -45,11 +45,17 @@ inline const char* untouched(const Cluster& cluster, unsigned bytes) {
   return nullptr;
 }
 
+// What a thread does last. When all of a block have ended, nothing is left of its shared memory for others to read.
+inline void leave(unsigned bytes) {
+  Block& block = *self->block;
+  if (--block.open == 0) std::fill_n(block.shared.begin(), bytes, 0xff);
+}
+
 inline void run_blocks(const std::vector<Block*>& blocks, const std::function<void()>& kernel) {
   std::vector<std::unique_ptr<Thread>> threads;
   for (Block* block : blocks) {
     const unsigned count = block_size.x;
-    block->barrier.expected = count;
+    block->barrier.expected = block->open = count;
     block->warps.reset(new Warp[(count + WARP - 1) / WARP]);
     for (unsigned n = 0; n < count; ++n) {
       threads.emplace_back(new Thread);
@@ -89,7 +95,10 @@ extern "C" const char* shim_launch(
       clusters.back()->add(begin + n, shared);
       blocks.push_back(clusters.back()->blocks.back());
     }
-    shim::run_blocks(blocks, [&] { kernel(table, place); });
+    shim::run_blocks(blocks, [&] {
+      kernel(table, place);
+      shim::leave(shared);
+    });
     for (const auto& made : clusters)
       if (!shim::fault) shim::fault = shim::untouched(*made, shared);
   }

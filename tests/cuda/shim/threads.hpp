@@ -1,6 +1,7 @@
 // Threads in warps, in blocks, in clusters, and where they meet. Which of them runs when is decided in fibers.hpp, or,
 // with SHIM_THREADS, by the system.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <vector>
 #ifdef SHIM_THREADS
@@ -44,7 +45,8 @@ struct Warp {
 
 struct Block {
   dim3 index;
-  unsigned rank = 0;  // in its cluster
+  unsigned rank = 0;              // in its cluster
+  std::atomic<unsigned> open{0};  // threads that have not ended
   std::vector<unsigned char> shared;
   Barrier barrier;
   std::unique_ptr<Warp[]> warps;

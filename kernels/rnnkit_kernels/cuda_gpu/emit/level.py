@@ -52,6 +52,7 @@ class _Level:
     def text(self, prefix: str) -> str:
         name, lowered = f"{prefix}_level{self.number}", self.places.lowered
         back = lowered.gradient is not None
+        products, end = self._products(lowered)
         body = [
             "const Call call = told(table);",
             f"const long long t = call.t {'-' if back else '+'} place;",
@@ -62,11 +63,14 @@ class _Level:
             *self._twins.sizes(),
             "Accumulators<L> sums_of = {};" if self.level.columns else "",
             *self._starts(),
-            *self._products(lowered),
+            *products,
             *self._program(),
+            end,
         ]
         lines = "\n".join(f"  {line}" for part in body if part for line in part.splitlines())
         bounds = f"__launch_bounds__({self.tile.threads}, {_THREADS[self.places.options.real] // self.tile.threads})"
+        if self.tile.split > 1:
+            bounds = f"__cluster_dims__({self.tile.split}, 1, 1) {bounds}"
         head = f'extern "C" __global__ void {bounds} {name}(const Call* table, int place)'
         return f"{self.tile.struct(f'{name}_tile')}\n\n{head} {{\n  using L = {name}_tile;\n{lines}\n}}"
 
@@ -96,20 +100,22 @@ for (int i = 0; i < L::rows_each; ++i) {{
         sets = [f"sums_of[i][u][{c}] = {value};" for c, value in enumerate(values)]
         return self._each([*F.lines, *sets])
 
-    def _products(self, lowered: Lowered) -> list[str]:
-        lines = []
+    def _products(self, lowered: Lowered) -> tuple[list[str], str]:
+        """The statements, and what comes last of all: no block of a cluster ends while others read its sums."""
+        lines, waits = [], ""
         for j, product in enumerate(self.level.products):
             if product.operand == "x":
                 continue
             panel = f"call.{member(f'panel.{self.number}.{j}')}"
             a, row, length = self._twins.operand(product) if self.tile.pairs else self._operand(product, lowered)
-            condition = "t + 1 < call.steps" if product.operand == "d" else ""
-            call = (
-                f"multiply<L, {product.first}, {product.last}>(sums_of, {a}, {row}, {length}, {panel}, rows, units, "
-                "shared);"
-            )
-            lines.append(f"if ({condition}) {call}" if condition else call)
-        return lines
+            condition = "if (t + 1 < call.steps) " if product.operand == "d" else ""
+            lines += [
+                waits,
+                f"{condition}multiply<L, {product.first}, {product.last}>(sums_of, {a}, {row}, {length}, {panel}, "
+                "rows, units, shared);",
+            ]
+            waits = f"{condition}wait_cluster();" if self.tile.split > 1 else ""
+        return lines, waits
 
     def _operand(self, product: Product, lowered: Lowered) -> tuple[str, str, str]:
         """Where it begins, how far its rows are apart, how long they are."""

@@ -53,6 +53,7 @@ class Persistent(ABC):
         body = "\n".join(f"    {line}" for line in [*choose, *self.F.lines])
         head = "\n".join(f"  {line}" for line in [*rooms, *self.before])
         shape = f" __cluster_dims__({d.cluster}, 1, 1)" if d.cluster > 1 else ""
+        tables = "TABLES(Call)" if self.layout.as_argument else "const Call*"
         bounds = f"__launch_bounds__({d.threads}, 1)"  # one block at once: for more, weights would move to memory
         return f"""\
 {self.layout.struct}
@@ -61,8 +62,8 @@ class Persistent(ABC):
 
 struct Ahead {{ {fields} }};
 
-extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent(const Call* table, int) {{
-  const Call call = told(table);
+extern "C" __global__ void{shape} {bounds} {self.prefix}_persistent({tables} tables, int) {{
+  const Call call = told(first_table(tables));
   const int thread = threadIdx.x, rank = cluster_rank();
   const int part = thread % SPLIT, mine = thread / SPLIT, own_row = first_of<SPLIT, ROWS>(part), holder = part / ROWS;
   const int first_row = int(blockIdx.x) / CLUSTER * ROWS, rows = int(call.rows), units = UNITS;

@@ -12,6 +12,17 @@ __device__ __forceinline__ void lies_in_memory(const void* address) {
   __builtin_assume(__isGlobal(address));
 }
 
+// Tables that are themselves an argument, of one call or of two, and where the first of them lies.
+template <class Call>
+struct Tables {
+  Call each[2];
+};
+#define TABLES(Call) const __grid_constant__ Tables<Call>
+template <class Call>
+__device__ __forceinline__ const Call* first_table(const Tables<Call>& tables) { return tables.each; }
+template <class Call>
+__device__ __forceinline__ const Call* first_table(const Call* tables) { return tables; }
+
 // The memory that the threads of a block share, as many bytes as the launch asks for.
 __device__ __forceinline__ real* shared_memory() {
   extern __shared__ __align__(16) unsigned char shared_bytes[];
@@ -77,10 +88,10 @@ __device__ __forceinline__ unsigned bf16_pair(float low, float high) {
 
 // sums (16, 8) += a (16, 8) b (8, 8) by a warp's tensor core, of numbers that `tf32_of` has rounded. Lane 4 g + t holds
 // a at (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b at (t, g), (t + 4, g); sums at (g, 2 t), (g, 2 t + 1) and
-// those 8 rows below.
+// those 8 rows below. All 32 lanes take part: volatile, it is not moved to where only some need the sums.
 __device__ __forceinline__ void multiply_tf32(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+  asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -92,7 +103,7 @@ __device__ __forceinline__ void multiply_tf32(float (&sums)[4], const unsigned (
 // where t + 4 does.
 __device__ __forceinline__ void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
@@ -108,14 +119,25 @@ __device__ __forceinline__ int cluster_rank() {
 }
 
 // Nobody goes on behind wait before all threads of the cluster have arrived; what they wrote before that is then seen
-// by all. Between the two a thread does what concerns nobody else.
+// by all. Between the two a thread does what concerns nobody else. A warp arrives and waits as one.
 __device__ __forceinline__ void arrive_cluster() {
+  __syncwarp();
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 }
-__device__ __forceinline__ void wait_cluster() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+__device__ __forceinline__ void wait_cluster() {
+  __syncwarp();
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
 __device__ __forceinline__ void meet_cluster() {
   arrive_cluster();
   wait_cluster();
+}
+
+// Where in another block's shared memory lies what `place` is in this one's, for reading.
+__device__ __forceinline__ const real* in_block(const real* place, int block) {
+  const real* there;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(place), "r"(block));
+  return there;
 }
 
 // Writes a number into another block's shared memory, where `place` lies in this one's.
@@ -157,6 +179,7 @@ __device__ __forceinline__ int cluster_rank() { return 0; }
 __device__ __forceinline__ void arrive_cluster() {}
 __device__ __forceinline__ void wait_cluster() { __syncthreads(); }
 __device__ __forceinline__ void meet_cluster() { __syncthreads(); }
+__device__ __forceinline__ const real* in_block(const real* place, int) { return place; }
 template <class Number>
 __device__ __forceinline__ void put(Number* place, int, Number value) {
   *place = value;

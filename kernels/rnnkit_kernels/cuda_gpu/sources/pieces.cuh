@@ -1,12 +1,28 @@
 // A tile's product, brought into shared memory piece by piece. Both sides are made of words: numbers, or pairs of bf16
 // that lie next to each other along the length (see tensor.cuh). L is the tile's struct, see level.cuh; of it are used
 //
-//     across, down, rows, units    threads, and what they take
-//     Word                         real, or unsigned for pairs
-//     tensor, pairs                whether products are made by tensor cores, and of pairs
-//     stages                       how many pieces are there or on their way
+//     threads, rows, units    of a block, and of a tile
+//     split                   blocks that share out the length of a tile's product; they are a cluster
+//     Word                    real, or unsigned for pairs
+//     tensor, pairs           whether products are made by tensor cores, and of pairs
+//     stages                  how many pieces are there or on their way
 
 constexpr int DEPTH = 32;  // how many words of a product's length are brought at a time
+
+// Rows go along x, of which a launch may have 2^31 - 1 blocks, and units along y, of which it may have 65535.
+template <class L>
+__device__ __forceinline__ int rank_of() {
+  if constexpr (L::split > 1) return cluster_rank();
+  return 0;
+}
+template <class L>
+__device__ __forceinline__ int first_row_of_tile() {
+  return int(blockIdx.x) / L::split * L::rows;
+}
+template <class L>
+__device__ __forceinline__ int first_unit_of_tile() {
+  return int(blockIdx.y) * L::units;
+}
 
 // Copies `valid` of a group of words, 16 bytes, and fills up with zeros; together where both sides begin at 16 bytes.
 template <class Word>
@@ -25,7 +41,7 @@ __device__ __forceinline__ void bring(Word* there, const Word* from, int valid, 
 template <class L, int WIDE>
 struct Pieces {
   using Word = typename L::Word;
-  static constexpr int threads = L::across * L::down, numbers = L::units * WIDE, group = 16 / int(sizeof(Word));
+  static constexpr int threads = L::threads, numbers = L::units * WIDE, group = 16 / int(sizeof(Word));
   // Words between lines: tensor cores ask for words (g, t) of the left and (t, g) of the right, g < 8, t < 4, all at
   // once, which lie in 32 different banks where the left's lines are 4 from a multiple of 8 apart, and the right's 8
   // from a multiple of 16.
@@ -41,9 +57,9 @@ struct Pieces {
 
   __device__ __forceinline__ Pieces(
       const Word* a_, long long a_row_, int length_, const Word* panel_, int rows_, int units, real* shared_)
-      : a(a_ + (long long)blockIdx.y * L::rows * a_row_), panel(panel_ + (long long)blockIdx.x * numbers),
-        a_row(a_row_), panel_row((long long)units * WIDE), length(length_), rows(rows_ - int(blockIdx.y) * L::rows),
-        valid((units - int(blockIdx.x) * L::units) * WIDE), a_together(true), panel_together(true),
+      : a(a_ + first_row_of_tile<L>() * a_row_), panel(panel_ + (long long)first_unit_of_tile<L>() * WIDE),
+        a_row(a_row_), panel_row((long long)units * WIDE), length(length_), rows(rows_ - first_row_of_tile<L>()),
+        valid((units - first_unit_of_tile<L>()) * WIDE), a_together(true), panel_together(true),
         shared(reinterpret_cast<Word*>(shared_)) {
     if constexpr (L::pairs) {
       panel_row = (panel_row + group - 1) / group * group;
@@ -74,18 +90,19 @@ struct Pieces {
   }
 };
 
-// Brings piece after piece, some ahead, and has each added by add(left, right).
+// Brings piece after piece of the block's part of the length, some ahead, and has each added by add(left, right).
 template <class L, class P, class Add>
 __device__ __forceinline__ void over_pieces(const P& pieces, Add add) {
   const int count = (pieces.length + DEPTH - 1) / DEPTH;
-  for (int piece = 0; piece < L::stages - 1; ++piece) {
-    if (piece < count) pieces.ask(piece);
+  const int begin = count * rank_of<L>() / L::split, end = count * (rank_of<L>() + 1) / L::split;
+  for (int piece = begin; piece < begin + L::stages - 1; ++piece) {
+    if (piece < end) pieces.ask(piece);
     close_copies();
   }
-  for (int piece = 0; piece < count; ++piece) {
+  for (int piece = begin; piece < end; ++piece) {
     wait_copies<L::stages - 2>();
     meet_block();  // the piece is there for all, and nobody reads the place any more that the next one goes to
-    if (piece + L::stages - 1 < count) pieces.ask(piece + L::stages - 1);
+    if (piece + L::stages - 1 < end) pieces.ask(piece + L::stages - 1);
     close_copies();
     add(pieces.left(piece), pieces.right(piece));
   }

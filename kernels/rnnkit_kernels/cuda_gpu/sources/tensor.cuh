@@ -46,10 +46,12 @@ struct TensorTile {
     }
   }
 
-  // Lays the sums out as the threads of the tile own them, through shared memory.
+  // Lays the sums out as the threads of the tile own them, through shared memory; those of the blocks of a cluster are
+  // added up in the order of their ranks, by the block that owns the row. own_row: the thread's first row of its block.
   template <int FIRST>
-  __device__ __forceinline__ void hand_out(real (&own)[L::rows_each][L::units_each][L::columns], real* shared) const {
-    constexpr int line = P::numbers + 4;
+  __device__ __forceinline__ void hand_out(
+      real (&own)[L::rows_each][L::units_each][L::columns], int own_row, real* shared) const {
+    constexpr int line = P::numbers + 4, rows = L::rows / L::split;
     const int warp = int(threadIdx.x) / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     real* to = shared + (warp % slabs * 16 + g) * line + 2 * t;
 #pragma unroll
@@ -61,16 +63,32 @@ struct TensorTile {
       to[group * 8 + 8 * line] = sums[n][2];
       to[group * 8 + 8 * line + 1] = sums[n][3];
     }
-    meet_block();
-    const int row = int(threadIdx.x) / L::across * L::rows_each, unit = int(threadIdx.x) % L::across * L::units_each;
+    const int unit = int(threadIdx.x) % L::across * L::units_each;
+    const real* from = shared + (rank_of<L>() * rows + own_row) * line + unit * WIDE;
+    if constexpr (L::split > 1) {
+      meet_cluster();  // all parts of the length are summed
+      if (own_row < rows) {
+#pragma unroll
+        for (int rank = 0; rank < L::split; ++rank) add_part<FIRST>(own, in_block(from, rank));
+      }
+      arrive_cluster();  // this block has read what others still hold
+    } else {
+      meet_block();
+      add_part<FIRST>(own, from);
+      meet_block();
+    }
+  }
+
+  template <int FIRST>
+  __device__ __forceinline__ static void add_part(
+      real (&own)[L::rows_each][L::units_each][L::columns], const real* from) {
 #pragma unroll
     for (int i = 0; i < L::rows_each; ++i) {
 #pragma unroll
       for (int u = 0; u < L::units_each; ++u) {
 #pragma unroll
-        for (int c = 0; c < WIDE; ++c) own[i][u][FIRST + c] += shared[(row + i) * line + (unit + u) * WIDE + c];
+        for (int c = 0; c < WIDE; ++c) own[i][u][FIRST + c] += from[i * (P::numbers + 4) + u * WIDE + c];
       }
     }
-    meet_block();
   }
 };
