@@ -11,6 +11,7 @@ pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases t
 
 import nvrtc
 from kernel_cases import label
+from thinned import thinned
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell
@@ -27,8 +28,8 @@ _ALWAYS = {("LSTM", 512, "bf16"), ("LSTM", 256, "tf32"), ("LayerNormLSTM", 256, 
 
 
 def _chosen() -> list[Any]:
-    """Each division of 16 blocks and of tensor cores once. What always runs: the largest of an LSTM and of one that is
-    layer-normalised, both ways."""
+    """Divisions of 16 blocks and of tensor cores, each once. What always runs: the largest of an LSTM and of one that
+    is layer-normalised, both ways."""
     found: dict[Any, Any] = {}
     kinds = product((None, "tf32", "bf16"), (0, 8), (64, 500), (16, 64, 128, 200, 256, 320, 512))
     for (cell, back), (rounding, large, rows, units) in product(product(cells.ALL, (False, True)), kinds):
@@ -43,7 +44,7 @@ def _chosen() -> list[Any]:
         size = f"split {division.split}, cluster {division.cluster}, rows {division.rows}"
         words = [label(cell), "back" if back else "there", str(rounds), f"{units} units", size]
         found[case] = pytest.param(*case, id="-".join(words), marks=[] if always else pytest.mark.slow)
-    return list(found.values())
+    return thinned(found.values(), 5)
 
 
 @pytest.mark.parametrize(("cell", "back", "rounding", "division"), _chosen())

@@ -12,6 +12,7 @@ pytest.importorskip("numba", reason="needs the extra numba, whose tests' cases t
 import nvrtc
 from compiled_cells import USERS
 from kernel_cases import label
+from thinned import thinned
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.cuda_gpu.compiled import CompiledCell, compiled_cell
@@ -27,7 +28,7 @@ _ALWAYS = {
 
 
 def _chosen() -> list[Any]:
-    """Each program once whose tiles are shared."""
+    """Programs whose tiles are shared, each once."""
     found: dict[Any, Any] = {}
     for cell, back, rounding, sizes in product((*cells.ALL, *USERS), (False, True), ("tf32", "bf16"), _SIZES):
         program = compiled_cell(cell, back, Options("float", True, True, rounding), *sizes, cluster=8)
@@ -36,7 +37,7 @@ def _chosen() -> list[Any]:
             continue
         words = [label(cell), "back" if back else "there", rounding, *map(str, sizes)]
         found[program] = pytest.param(program, id="-".join(words), marks=[] if always else pytest.mark.slow)
-    return list(found.values())
+    return thinned(found.values(), 7)
 
 
 @nvrtc.NEEDS_NVRTC

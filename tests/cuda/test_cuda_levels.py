@@ -188,6 +188,8 @@ class _InRuns(OnCpu):
 
     def module(self, real: str, skeleton: str, printed: str, prefix: str) -> Any:
         made = super().module(real, skeleton, printed, prefix)
+        if prefix not in ("forward", "backward"):  # no step's
+            return made
         inner = made.repeat
 
         def repeat(launches: Any, table: Any, steps: int) -> None:

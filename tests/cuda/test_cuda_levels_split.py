@@ -16,6 +16,7 @@ import compiled_cases as cc
 from cuda_cases import assert_the_textbooks, run, shared_tiles
 from kernel_cases import Case, label
 from on_cpu import NEEDS_A_COMPILER, OnCpu
+from thinned import thinned
 
 from rnnkit_kernels import cells
 from rnnkit_kernels.contract import Cell, names
@@ -85,7 +86,7 @@ def _table() -> list[Any]:
         marks = [] if (label(cell), *rest) in always else pytest.mark.slow
         name = "-".join(map(str, (label(cell), *rest)))
         params[name] = pytest.param(cell, *rest, id=name, marks=marks)
-    return list(params.values())
+    return thinned(params.values(), 4)
 
 
 @NEEDS_A_COMPILER
